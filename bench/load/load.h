@@ -1,0 +1,55 @@
+/*
+ * The load generator: `load serve` is the target, every other subcommand a client. A process does
+ * one measurement and prints one line of JSON. It also ends when its standard input does, so that it
+ * never outlives who started it, and after `limit` seconds, should anything hang.
+ */
+#pragma once
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The first byte of a connection tells the target what to be. */
+enum { MODE_SOURCE = 'd', MODE_SINK = 'u', MODE_ECHO = 'e', MODE_CONTROL = 'c' };
+
+/* On a control connection each byte is a question that is answered with the counts so far. Sources
+ * end their streams at STOP, so that no measurement leaves a proxy with cancelled downloads. */
+enum { ASK_COUNTS = '?', ASK_STOP = '!' };
+struct counts {
+  uint64_t sunk, sourced;
+};
+
+enum { CHUNK_BYTES = 262144, PING_BYTES = 64, STREAMS_MAX = 1024, SOCKET_TIMEOUT_S = 10 };
+
+struct options {
+  int proxy_port; /* 0: straight to the target */
+  int target_port;
+  int streams;
+  int count; /* idle: sessions to open; sessions: the most to open */
+  int warm_ms;
+  int window_ms;
+  int limit_s; /* the process ends after this, whatever happens */
+};
+
+typedef atomic_uint_fast64_t counter;
+
+/* load.c */
+void fail(const char *what) __attribute__((noreturn));
+void start_thread(void *(*run)(void *), void *argument);
+double now_s(void);
+void sleep_ms(int ms);
+
+/* stream.c: the bytes of a bulk stream repeat with a prime period, so a lost, doubled or swapped
+ * piece shows. Both return 0 at the end of the stream, or an errno; EBADMSG: not the bytes sent. */
+void pattern_fill(void);
+int pattern_send(int fd, counter *moved, atomic_int *epoch); /* until `epoch` changes */
+int pattern_receive(int fd, counter *moved);
+
+/* dial.c: both return -1 and set errno on failure. */
+int dial(int proxy_port, int target_port);
+int echo_once(int fd, int mode);
+
+void serve(void) __attribute__((noreturn));
+void bulk(const struct options *options, int mode);
+void ping(const struct options *options);
+void sessions(const struct options *options);
+void idle(const struct options *options) __attribute__((noreturn));

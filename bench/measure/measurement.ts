@@ -1,0 +1,31 @@
+import type { Load } from "../load/load.ts";
+import type { Running } from "../subjects/subject.ts";
+
+/** One line of the result. */
+export type Row = Readonly<{
+  key: string;
+  /** What --only calls it; a topic may have several rows. */
+  topic: string;
+  label: string;
+  unit: string;
+  better: "more" | "less";
+}>;
+
+/** How much time a measurement takes. */
+export type Pace = Readonly<{
+  /** Load before the clock starts. */
+  warmMs: number;
+  windowMs: number;
+  /** Rest before memory is read. */
+  settleMs: number;
+}>;
+
+/** One subject while it is measured. */
+export type Turn = Readonly<{ running: Running; load: Load; pace: Pace }>;
+
+/** Something that is done to a running subject and fills one or more rows. */
+export interface Measurement {
+  readonly rows: readonly Row[];
+  /** The values by key of their row. A row without a value does not apply to this subject. */
+  run(turn: Turn): Promise<Readonly<Record<string, number>>>;
+}

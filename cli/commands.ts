@@ -1,0 +1,138 @@
+import { randomBytes } from "node:crypto";
+import { isLoopback } from "./loopback.ts";
+import { serveAgent, type Endpoint } from "../client-agent/node/serve-agent.ts";
+import { type RunningEdge, serveEdge } from "../edge-worker/node/serve.ts";
+import { findWorkerd, serveWorkerdEdge } from "../edge-worker/node/serve-workerd.ts";
+import { ConfigError } from "../protocol/errors.ts";
+import type { Log } from "../protocol/log.ts";
+import type { Service } from "./lifecycle.ts";
+import { createLog } from "./logger.ts";
+import { createAdmission, readSecret } from "./secret.ts";
+import type { SettingsOf } from "./settings.ts";
+import { readText } from "./sources.ts";
+import type { tables } from "./tables.ts";
+
+type Tables = typeof tables;
+export type LocalSettings = SettingsOf<Tables["local"]>;
+export type AgentSettings = SettingsOf<Tables["agent"]>;
+export type EdgeSettings = SettingsOf<Tables["edge"]>;
+
+/** `edgesocks local`: agent and edge on this machine, joined by a secret that nobody sees. */
+export async function startLocal(settings: LocalSettings): Promise<Service> {
+  requireUsers(settings.listen, settings.users);
+  const log = createLog(settings);
+  const secret = randomBytes(32).toString("base64url");
+  const keyId = "local";
+  const runtime = settings.runtime ?? (findWorkerd() === undefined ? "node" : "workerd");
+  const edge = await startRuntime(runtime, secret, keyId, log, {
+    ...settings["edge-listen"],
+    allowPrivate: true,
+    connectTimeoutMs: settings["connect-timeout"],
+    bridge: "durable",
+  });
+  try {
+    const url = `ws://${formatEndpoint(edge)}/`;
+    const agent = await serveAgent({
+      listen: settings.listen,
+      admin: settings.admin,
+      edge: new URL(url),
+      admission: createAdmission(keyId, secret),
+      users: settings.users ?? new Map<string, string>(),
+      handshakeTimeoutMs: settings["handshake-timeout"],
+      log,
+    });
+    return {
+      ready: `socks ${formatEndpoint(agent.listen)} admin ${formatEndpoint(agent.admin ?? settings.admin)} edge ${url} (${runtime})`,
+      stop: async (drainMs) => {
+        await agent.stop(drainMs);
+        await edge.stop(0);
+      },
+    };
+  } catch (error) {
+    await edge.stop(0);
+    throw error;
+  }
+}
+
+/** `edgesocks agent`: the SOCKS port alone. */
+export async function startAgent(settings: AgentSettings): Promise<Service> {
+  requireUsers(settings.listen, settings.users);
+  if (!settings.edge) {
+    throw new ConfigError("Cannot start without an edge: give one by --edge wss://HOST/PATH");
+  }
+  const agent = await serveAgent({
+    listen: settings.listen,
+    ...(settings.admin ? { admin: settings.admin } : {}),
+    edge: settings.edge,
+    admission: createAdmission(settings["key-id"], readSecret(settings)),
+    users: settings.users ?? new Map<string, string>(),
+    handshakeTimeoutMs: settings["handshake-timeout"],
+    log: createLog(settings),
+  });
+  const admin = agent.admin ? ` admin ${formatEndpoint(agent.admin)}` : "";
+  const ready = `socks ${formatEndpoint(agent.listen)}${admin} edge ${settings.edge.href}`;
+  return { ready, stop: (drainMs) => agent.stop(drainMs) };
+}
+
+/** `edgesocks edge`: the edge alone. */
+export async function startEdge(settings: EdgeSettings): Promise<Service> {
+  const tls = readTls(settings);
+  const edge = await startRuntime(
+    settings.runtime,
+    readSecret(settings),
+    settings["key-id"],
+    createLog(settings),
+    {
+      ...settings.listen,
+      ...(tls ? { tls } : {}),
+      allowPrivate: settings["allow-private"],
+      connectTimeoutMs: settings["connect-timeout"],
+      bridge: settings.bridge,
+    },
+  );
+  const scheme = tls ? "wss" : "ws";
+  const ready = `edge ${scheme}://${formatEndpoint(edge)}/ (${settings.runtime})`;
+  return { ready, stop: (drainMs) => edge.stop(drainMs) };
+}
+
+interface RuntimeOptions extends Endpoint {
+  readonly tls?: { readonly cert: string; readonly key: string };
+  readonly allowPrivate: boolean;
+  readonly connectTimeoutMs: number;
+  readonly bridge: "durable" | "stateless";
+}
+
+function startRuntime(
+  runtime: "node" | "workerd",
+  secret: string,
+  keyId: string,
+  log: Log,
+  options: RuntimeOptions,
+): Promise<RunningEdge> {
+  const admission = createAdmission(keyId, secret);
+  if (runtime === "node") return serveEdge({ ...options, admission, log });
+  if (options.tls) {
+    throw new ConfigError("Cannot use --tls-cert with --runtime workerd: put a TLS proxy in front");
+  }
+  return serveWorkerdEdge({ ...options, secret, keyId, log });
+}
+
+function readTls(settings: EdgeSettings): { cert: string; key: string } | undefined {
+  const { "tls-cert": cert, "tls-key": key } = settings;
+  if (cert === undefined && key === undefined) return undefined;
+  if (cert !== undefined && key !== undefined) return { cert: readText(cert), key: readText(key) };
+  throw new ConfigError("Cannot use --tls-cert without --tls-key: TLS needs both");
+}
+
+/** A port that others can reach, and no password: that would be an open proxy. */
+function requireUsers(listen: Endpoint, users: ReadonlyMap<string, string> | undefined): void {
+  if ((users && users.size > 0) || isLoopback(listen.host)) return;
+  throw new ConfigError(
+    `Cannot listen on ${formatEndpoint(listen)} without users: others could use the port. ` +
+      `Set EDGESOCKS_USERS=NAME:PASSWORD, or users = ["NAME:PASSWORD"] in edgesocks.toml`,
+  );
+}
+
+function formatEndpoint({ host, port }: Endpoint): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}

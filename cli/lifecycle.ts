@@ -1,0 +1,59 @@
+import { ConfigError, messageOf } from "../protocol/errors.ts";
+
+/** Something that serves until it is told to stop. */
+export interface Service {
+  /** What comes behind "ready ": the addresses it serves at. */
+  readonly ready: string;
+  /** Drains for at most `drainMs`, then ends what is left. */
+  stop(drainMs: number): Promise<void>;
+}
+
+/** The command has not done what it was asked, because of how it was asked. */
+const EXIT_USAGE = 2;
+const EXIT_FAILURE = 1;
+/** As a shell reports a process that a signal ended. */
+const EXIT_SIGNAL = 130;
+/** SIGINT and SIGTERM end the process within 5 s; this leaves room for the closing itself. */
+const DRAIN_MS = 3000;
+
+/** Starts a service, says that it is ready, and ends the process when a signal asks for it. */
+export async function serveUntilSignal(start: () => Promise<Service>): Promise<void> {
+  let service: Service;
+  try {
+    service = await start();
+  } catch (error) {
+    return exitWith(error);
+  }
+  process.stdout.write(`ready ${service.ready}\n`);
+  let isStopping = false;
+  const stop = (): void => {
+    if (isStopping) process.exit(EXIT_SIGNAL);
+    isStopping = true;
+    service.stop(DRAIN_MS).then(() => process.exit(0), exitWith);
+  };
+  process.on("SIGINT", stop);
+  process.on("SIGTERM", stop);
+}
+
+/** One line on stderr, and the exit code that fits: 2 for what the user can mend, else 1. */
+export function exitWith(error: unknown): never {
+  const usage = error instanceof ConfigError ? error.message : listenProblem(error);
+  process.stderr.write(`edgesocks: ${usage ?? messageOf(error)}\n`);
+  process.exit(usage === undefined ? EXIT_FAILURE : EXIT_USAGE);
+}
+
+const problemByErrno: Readonly<Record<string, string>> = {
+  EADDRINUSE: "the port is in use",
+  EADDRNOTAVAIL: "this machine has no such address",
+  EACCES: "this user may not use the port",
+  ENOTFOUND: "the host name is unknown",
+};
+
+function listenProblem(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !("syscall" in error && "code" in error)) return undefined;
+  const problem = problemByErrno[String(error.code)];
+  if (problem === undefined) return undefined;
+  const host = "address" in error ? error.address : "hostname" in error ? error.hostname : "";
+  const port = "port" in error ? `:${String(error.port)}` : "";
+  return `Cannot listen on ${String(host)}${port}: ${problem}`;
+}

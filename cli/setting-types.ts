@@ -1,0 +1,75 @@
+import { isIP } from "node:net";
+import * as v from "valibot";
+
+/** "HOST:PORT" with an IPv6 host in brackets → host and port; port 0 takes any free port. */
+export const endpoint = v.pipe(
+  v.string("expected HOST:PORT"),
+  v.rawTransform(({ dataset, addIssue, NEVER }) => {
+    const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^[\]:\s]+)):(\d{1,5})$/.exec(dataset.value);
+    const host = match?.[1] ?? match?.[2] ?? "";
+    const port = Number(match?.[3]);
+    if (match && port <= 65_535 && (match[1] === undefined || isIP(host) === 6)) return { host, port };
+    addIssue({ message: "expected HOST:PORT, such as 127.0.0.1:1080 or [::1]:1080" });
+    return NEVER;
+  }),
+);
+
+/** The URL of an edge, ws: or wss:. */
+export const edgeUrl = v.pipe(
+  v.string("expected a URL"),
+  v.rawTransform(({ dataset, addIssue, NEVER }) => {
+    const url = URL.parse(dataset.value);
+    const isEdge = url !== null && (url.protocol === "ws:" || url.protocol === "wss:");
+    if (isEdge && url.username === "" && url.password === "" && url.hash === "") return url;
+    addIssue({ message: "expected wss://HOST/PATH (or ws:// for loopback and tests)" });
+    return NEVER;
+  }),
+);
+
+const SWITCH_WORDS = "expected true or false";
+
+/** A TOML boolean, or its word in a variable. */
+export const toggle = v.union(
+  [
+    v.boolean(),
+    v.pipe(
+      v.picklist(["true", "false"]),
+      v.transform((word) => word === "true"),
+    ),
+  ],
+  SWITCH_WORDS,
+);
+
+/** Seconds, as a number or its text → milliseconds. */
+export function seconds(min: number, max: number) {
+  const text = `expected ${min} to ${max} seconds`;
+  return v.pipe(
+    v.union([v.number(), v.pipe(v.string(), v.regex(/^\d+(\.\d+)?$/, text), v.transform(Number))], text),
+    v.minValue(min, text),
+    v.maxValue(max, text),
+    v.transform((value) => value * 1000),
+  );
+}
+
+const NAME_AND_PASSWORD = /^([^:]{1,255}):(.{1,255})$/;
+const USERS_WORDS = 'expected NAME:PASSWORD, each of 1 to 255 bytes, several as a list ["a:b"] or a:b,c:d';
+
+/** A list of NAME:PASSWORD, or the same joined by commas → a map of passwords by name. */
+export const users = v.pipe(
+  v.union(
+    [v.array(v.string()), v.pipe(v.string(), v.transform((text) => text.split(",")))],
+    USERS_WORDS,
+  ),
+  v.rawTransform(({ dataset, addIssue, NEVER }) => {
+    const passwords = new Map<string, string>();
+    for (const entry of dataset.value) {
+      const [, name, password] = NAME_AND_PASSWORD.exec(entry) ?? [];
+      if (name === undefined || password === undefined || passwords.has(name)) {
+        addIssue({ message: USERS_WORDS });
+        return NEVER;
+      }
+      passwords.set(name, password);
+    }
+    return passwords;
+  }),
+);

@@ -1,0 +1,55 @@
+import * as v from "valibot";
+import { ConfigError } from "../protocol/errors.ts";
+
+/** One setting: its flag, variable, file key, --help text and README row are all made from this. */
+export interface Setting<Schema extends v.GenericSchema = v.GenericSchema> {
+  readonly schema: Schema;
+  readonly help: string;
+  /** Used when no source gives a value, in the form a user would write. Without it: undefined. */
+  readonly fallback?: v.InferInput<Schema>;
+  /** The flag's placeholder; a setting without it is a switch. */
+  readonly value?: string;
+  /** Has no flag, as command lines are seen by others, and is never printed. */
+  readonly isSecret?: true;
+}
+
+export type SettingsTable = Readonly<Record<string, Setting>>;
+
+/** What loadSettings() returns for a table. */
+export type SettingsOf<Table extends SettingsTable> = {
+  readonly [Key in keyof Table]:
+    | v.InferOutput<Table[Key]["schema"]>
+    | (Table[Key] extends { readonly fallback: unknown } ? never : undefined);
+};
+
+/** Raw values by kebab-case key, and how a message names the place of one. */
+export interface Source {
+  readonly values: Readonly<Record<string, unknown>>;
+  readonly nameOf: (key: string) => string;
+}
+
+/** The values of `table`, each from the first source that has it. @throws ConfigError, one line */
+export function loadSettings<Table extends SettingsTable>(
+  table: Table,
+  sources: readonly Source[],
+): SettingsOf<Table> {
+  const loaded: Record<string, unknown> = {};
+  for (const [key, setting] of Object.entries(table)) {
+    const source = sources.find(({ values }) => values[key] !== undefined);
+    const raw = source ? source.values[key] : setting.fallback;
+    if (raw === undefined) continue;
+    const result = v.safeParse(setting.schema, raw);
+    if (!result.success) {
+      const place = source ? source.nameOf(key) : `the default of ${key}`;
+      const shown = setting.isSecret ? "a secret" : JSON.stringify(raw);
+      throw new ConfigError(`Cannot use ${shown} for ${place}: ${result.issues[0].message}`);
+    }
+    loaded[key] = result.output;
+  }
+  return loaded as SettingsOf<Table>;
+}
+
+/** "handshake-timeout" → "EDGESOCKS_HANDSHAKE_TIMEOUT". */
+export function variableOf(key: string): string {
+  return `EDGESOCKS_${key.toUpperCase().replaceAll("-", "_")}`;
+}

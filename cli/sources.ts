@@ -1,0 +1,69 @@
+import { existsSync, readFileSync } from "node:fs";
+import leven from "leven";
+import { parse, TomlError } from "smol-toml";
+import { ConfigError, messageOf } from "../protocol/errors.ts";
+import { type Source, type SettingsTable, variableOf } from "./settings.ts";
+import { tables } from "./tables.ts";
+
+const DEFAULT_FILE = "edgesocks.toml";
+/** Every key of every command: one file and one environment may serve several commands. */
+const knownKeys = [...new Set(Object.values(tables).flatMap((table) => Object.keys(table)))];
+
+/** The flags of one command, as commander gives them (camelCase). */
+export function flagSource(table: SettingsTable, flags: Readonly<Record<string, unknown>>): Source {
+  const values = Object.fromEntries(
+    Object.keys(table).map((key) => [key, flags[key.replaceAll(/-(.)/g, (_, c: string) => c.toUpperCase())]]),
+  );
+  return { values, nameOf: (key) => `--${key}` };
+}
+
+/** The EDGESOCKS_* variables. @throws ConfigError for one that nothing knows */
+export function environmentSource(environment: NodeJS.ProcessEnv): Source {
+  const keyOf = new Map(knownKeys.map((key) => [variableOf(key), key]));
+  const values: Record<string, unknown> = {};
+  for (const [variable, value] of Object.entries(environment)) {
+    if (!variable.startsWith("EDGESOCKS_") || variable === CONFIG_VARIABLE) continue;
+    const key = keyOf.get(variable);
+    if (key === undefined) throw unknown(`the variable ${variable}`, variable, [...keyOf.keys()]);
+    values[key] = value;
+  }
+  return { values, nameOf: variableOf };
+}
+
+const CONFIG_VARIABLE = "EDGESOCKS_CONFIG";
+
+/** The TOML file that was named, or edgesocks.toml where there is one. @throws ConfigError */
+export function fileSource(named: string | undefined, environment: NodeJS.ProcessEnv): Source {
+  const wanted = named ?? environment[CONFIG_VARIABLE];
+  const file = wanted ?? DEFAULT_FILE;
+  if (wanted === undefined && !existsSync(file)) return { values: {}, nameOf: (key) => key };
+  const values = parseToml(file, readText(file));
+  for (const key of Object.keys(values)) {
+    if (!knownKeys.includes(key)) throw unknown(`the key "${key}" in ${file}`, key, knownKeys);
+  }
+  return { values, nameOf: (key) => `"${key}" in ${file}` };
+}
+
+/** The text of a file a setting names. @throws ConfigError, one line */
+export function readText(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (cause) {
+    throw new ConfigError(`Cannot read ${file}: ${messageOf(cause)}`, { cause });
+  }
+}
+
+function parseToml(file: string, text: string): Record<string, unknown> {
+  try {
+    return parse(text);
+  } catch (cause) {
+    if (!(cause instanceof TomlError)) throw cause;
+    const [reason = "not TOML"] = cause.message.split("\n");
+    throw new ConfigError(`Cannot read ${file}, line ${cause.line}: ${reason}`, { cause });
+  }
+}
+
+function unknown(what: string, key: string, known: readonly string[]): ConfigError {
+  const nearest = known.toSorted((a, b) => leven(a, key) - leven(b, key))[0];
+  return new ConfigError(`Cannot use ${what}: it is unknown. Did you mean ${nearest}?`);
+}

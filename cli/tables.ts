@@ -1,0 +1,134 @@
+import * as v from "valibot";
+import type { SettingsTable } from "./settings.ts";
+import { edgeUrl, endpoint, seconds, toggle, users } from "./setting-types.ts";
+
+const path = v.pipe(v.string("expected a file name"), v.nonEmpty("expected a file name"));
+
+const common = {
+  "log-level": {
+    schema: v.picklist(["debug", "info", "warn", "error"]),
+    value: "level",
+    fallback: "info",
+    help: "debug, info, warn or error",
+  },
+  "log-format": {
+    schema: v.picklist(["text", "json"]),
+    value: "format",
+    fallback: "text",
+    help: "text for people, json for machines",
+  },
+} as const satisfies SettingsTable;
+
+const key = {
+  secret: {
+    schema: v.string("expected a text"),
+    isSecret: true,
+    help: "Secret shared by agent and edge, at least 16 characters",
+  },
+  "secret-file": { schema: path, value: "file", help: "File whose first line is the secret" },
+  "key-id": {
+    schema: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{1,32}$/, "expected 1 to 32 of A-Z a-z 0-9 _ -")),
+    value: "id",
+    fallback: "default",
+    help: "Name of the secret, the same on both sides",
+  },
+} as const satisfies SettingsTable;
+
+const listener = {
+  users: {
+    schema: users,
+    isSecret: true,
+    help: "NAME:PASSWORD of those who may use the SOCKS port; none: everybody who reaches it",
+  },
+  "handshake-timeout": {
+    schema: seconds(1, 600),
+    value: "seconds",
+    fallback: 30,
+    help: "Seconds a client may take for its SOCKS handshake",
+  },
+} as const satisfies SettingsTable;
+
+const dialling = {
+  "connect-timeout": {
+    schema: seconds(0.1, 120),
+    value: "seconds",
+    fallback: 15,
+    help: "Seconds the edge waits for a target to answer",
+  },
+} as const satisfies SettingsTable;
+
+const runtime = v.picklist(["node", "workerd"], "expected node or workerd");
+
+/** The settings of each command. */
+export const tables = {
+  local: {
+    listen: {
+      schema: endpoint,
+      value: "address",
+      fallback: "127.0.0.1:1080",
+      help: "Address of the SOCKS port",
+    },
+    admin: {
+      schema: endpoint,
+      value: "address",
+      fallback: "127.0.0.1:1081",
+      help: "Address of /healthz and /metrics",
+    },
+    "edge-listen": {
+      schema: endpoint,
+      value: "address",
+      fallback: "127.0.0.1:8787",
+      help: "Address of the embedded edge",
+    },
+    runtime: {
+      schema: runtime,
+      value: "name",
+      help: "What runs the edge: workerd or node (default: workerd where it is installed)",
+    },
+    ...listener,
+    ...dialling,
+    ...common,
+  },
+  agent: {
+    listen: {
+      schema: endpoint,
+      value: "address",
+      fallback: "127.0.0.1:1080",
+      help: "Address of the SOCKS port",
+    },
+    admin: {
+      schema: endpoint,
+      value: "address",
+      help: "Address of /healthz and /metrics (default: not served)",
+    },
+    edge: { schema: edgeUrl, value: "url", help: "The edge, wss://HOST/PATH" },
+    ...key,
+    ...listener,
+    ...common,
+  },
+  edge: {
+    listen: {
+      schema: endpoint,
+      value: "address",
+      fallback: "127.0.0.1:8443",
+      help: "Address to listen on",
+    },
+    "tls-cert": { schema: path, value: "file", help: "PEM file of the certificate chain" },
+    "tls-key": { schema: path, value: "file", help: "PEM file of the certificate's key" },
+    "allow-private": {
+      schema: toggle,
+      fallback: false,
+      help: "Let private, loopback and other special-purpose targets through",
+    },
+    runtime: { schema: runtime, value: "name", fallback: "node", help: "node or workerd" },
+    bridge: {
+      schema: v.picklist(["durable", "stateless"], "expected durable or stateless"),
+      value: "kind",
+      fallback: "durable",
+      help: "With --runtime workerd: what holds the connections",
+    },
+    ...key,
+    ...dialling,
+    ...common,
+  },
+} as const satisfies Readonly<Record<string, SettingsTable>>;

@@ -1,0 +1,59 @@
+import type { Clock } from "../protocol/clock.ts";
+import type { Hello } from "../protocol/hello.ts";
+import type { Log } from "../protocol/log.ts";
+import { PROTOCOL_VERSION } from "../protocol/wire.ts";
+import { type Dial, Uplink } from "./carriers/uplink.ts";
+import { FrontDoor } from "./listeners/front-door.ts";
+import { createUsers } from "./listeners/users.ts";
+import { Metrics } from "./observe/metrics.ts";
+
+export interface AgentOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly random: () => number;
+  readonly dial: Dial;
+  /** The edge as people know it, for the log. */
+  readonly edge: string;
+  /** Name to password; empty when everybody who reaches the port may use it. */
+  readonly users: ReadonlyMap<string, string>;
+  readonly handshakeTimeoutMs: number;
+}
+
+/** An agent without its sockets: the platform's listeners feed `door`. */
+export interface Agent {
+  readonly door: FrontDoor;
+  readonly uplink: Uplink;
+  readonly metrics: Metrics;
+}
+
+/** What an agent grants the edge; its memory is bounded by `sessionWindow`. */
+const hello: Hello = {
+  version: PROTOCOL_VERSION,
+  streamWindow: 262_144,
+  sessionWindow: 67_108_864,
+  carrierWindow: 1_048_576,
+  maxStreams: 0,
+  maxCarriers: 1,
+  capabilities: 0,
+  session: new Uint8Array(),
+  resumeWindow: 0,
+  runtime: "",
+  place: "",
+  maxAge: 0,
+  maxOpens: 0,
+};
+
+export function createAgent(options: AgentOptions): Agent {
+  const { clock, log, users, handshakeTimeoutMs } = options;
+  const metrics = new Metrics();
+  const uplink = new Uplink({ ...options, metrics, hello });
+  const door = new FrontDoor({
+    clock,
+    log,
+    metrics,
+    users: createUsers(users),
+    handshakeTimeoutMs,
+    session: () => uplink.session(),
+  });
+  return { door, uplink, metrics };
+}

@@ -1,0 +1,32 @@
+/** Bounds of the pauses between attempts, in milliseconds. */
+export interface BackoffRange {
+  readonly firstMs: number;
+  readonly maxMs: number;
+}
+
+/** An edge that cannot be reached: soon again, then ever more rarely. */
+export const UNREACHABLE: BackoffRange = { firstMs: 250, maxMs: 30_000 };
+/** An edge that answered and refused us will not think better of it by itself. */
+export const REFUSED: BackoffRange = { firstMs: 30_000, maxMs: 120_000 };
+
+/** Exponential backoff with full jitter, so that many agents do not come back all at once. */
+export class Backoff {
+  readonly #random: () => number;
+  #attempts = 0;
+
+  /** `random` gives numbers from 0 up to 1, 1 excluded. */
+  constructor(random: () => number) {
+    this.#random = random;
+  }
+
+  /** How long to wait before the next attempt; at least a tenth of the bound, never nothing. */
+  nextMs({ firstMs, maxMs }: BackoffRange): number {
+    const bound = Math.min(maxMs, firstMs * 2 ** Math.min(this.#attempts++, 30));
+    return bound * (0.1 + 0.9 * this.#random());
+  }
+
+  /** An attempt succeeded. */
+  reset(): void {
+    this.#attempts = 0;
+  }
+}

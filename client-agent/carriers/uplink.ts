@@ -1,0 +1,148 @@
+import type { Carrier, CarrierEvents } from "../../protocol/carrier.ts";
+import { type Clock, pause } from "../../protocol/clock.ts";
+import { CarrierError, messageOf, StreamError } from "../../protocol/errors.ts";
+import type { Hello } from "../../protocol/hello.ts";
+import { Link } from "../../protocol/link.ts";
+import type { Log } from "../../protocol/log.ts";
+import { Session } from "../../protocol/session.ts";
+import type { Metrics } from "../observe/metrics.ts";
+import { Backoff, REFUSED, UNREACHABLE } from "./backoff.ts";
+
+/** Opens a WebSocket to the edge. @throws CarrierError, with ERR_ADMISSION when the edge said no */
+export type Dial = (signal: AbortSignal) => Promise<(events: CarrierEvents) => Carrier>;
+
+export interface UplinkOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly random: () => number;
+  readonly dial: Dial;
+  readonly hello: Hello;
+  /** The edge as people know it, for the log. */
+  readonly edge: string;
+}
+
+/** How long a request waits for an edge before it is told that there is none. */
+const SESSION_WAIT_MS = 10_000;
+
+/** A session that lasted this long was a success: the next failure starts with a short pause. */
+const STEADY_MS = 5000;
+
+/** A session, and what settles once it takes no new streams. */
+interface Tenancy {
+  readonly session: Session;
+  readonly over: Promise<unknown>;
+}
+
+/** Keeps a session with one edge: dials, and dials again when the carrier is lost or drains. */
+export class Uplink {
+  readonly #options: UplinkOptions;
+  readonly #stopping = new AbortController();
+  readonly #sessions = new Set<Session>();
+  readonly #waiting = new Set<(session: Session) => void>();
+  #current: Session | undefined;
+  #failure = "it was not reached yet";
+
+  constructor(options: UplinkOptions) {
+    this.#options = options;
+  }
+
+  /** Runs until stop(). */
+  async run(): Promise<void> {
+    const { clock, log, metrics, random, edge } = this.#options;
+    const backoff = new Backoff(random);
+    while (!this.#stopping.signal.aborted) {
+      try {
+        const { session, over } = await this.#connect();
+        const beganAt = clock.now();
+        log.info(`Connected to the edge at ${edge}`, { runtime: session.remote.runtime });
+        metrics.edgeUp(true);
+        this.#current = session;
+        for (const resolve of this.#waiting) resolve(session);
+        this.#waiting.clear();
+        const reason = await over;
+        log.info(`The session with ${edge} is over`, { reason: messageOf(reason) });
+        // An edge that takes us and drops us at once must not be dialled in a tight loop.
+        if (clock.now() - beganAt >= STEADY_MS) backoff.reset();
+        else await pause(clock, backoff.nextMs(UNREACHABLE), this.#stopping.signal);
+      } catch (error) {
+        if (this.#stopping.signal.aborted) return;
+        this.#failure = messageOf(error);
+        metrics.carrierFailed(error);
+        const isRefusal = error instanceof CarrierError && error.code === "ERR_ADMISSION";
+        const waitMs = backoff.nextMs(isRefusal ? REFUSED : UNREACHABLE);
+        log.warn(`Cannot use the edge at ${edge}: ${this.#failure}`, { retryMs: Math.round(waitMs) });
+        await pause(clock, waitMs, this.#stopping.signal);
+      } finally {
+        this.#current = undefined;
+        metrics.edgeUp(false);
+      }
+    }
+  }
+
+  /** A session to open streams in. @throws StreamError "edge-unavailable" after 10 s without one */
+  session(): Promise<Session> {
+    if (this.#current?.isOpen) return Promise.resolve(this.#current);
+    return new Promise((resolve, reject) => {
+      const cancelTimer = this.#options.clock.after(SESSION_WAIT_MS, () => {
+        this.#waiting.delete(take);
+        reject(new StreamError("edge-unavailable", `There is no edge: ${this.#failure}`));
+      });
+      const take = (session: Session): void => {
+        cancelTimer();
+        resolve(session);
+      };
+      this.#waiting.add(take);
+    });
+  }
+
+  /** Ends the streams and their carriers, and dials no more. */
+  stop(): void {
+    this.#stopping.abort();
+    for (const session of [...this.#sessions]) {
+      session.reset(new StreamError("cancelled", "The agent is stopping"));
+      session.close("The agent has stopped");
+    }
+  }
+
+  async #connect(): Promise<Tenancy> {
+    const { clock, dial, hello } = this.#options;
+    const open = await dial(this.#stopping.signal);
+    const over = Promise.withResolvers<unknown>();
+    const session = await new Promise<Session>((resolve, reject) => {
+      new Link(
+        {
+          clock,
+          speaksFirst: true,
+          hello: () => hello,
+          greet: (remote, link) => {
+            const session = this.#begin(remote, link, over.resolve);
+            resolve(session);
+            return session;
+          },
+          failed: reject,
+        },
+        open,
+      );
+    });
+    return { session, over: over.promise };
+  }
+
+  #begin(remote: Hello, link: Link, over: (reason: unknown) => void): Session {
+    const { metrics, hello } = this.#options;
+    const session = new Session({
+      local: hello,
+      remote,
+      // Streams on the old carrier end in their own time; new ones get a new session.
+      draining: () => over(new CarrierError("ERR_PEER_GOAWAY", "The edge asked to be left")),
+      closed: (reason) => {
+        this.#sessions.delete(session);
+        metrics.carrierFailed(reason);
+        over(reason);
+      },
+    });
+    session.attach(link);
+    this.#sessions.add(session);
+    return session;
+  }
+}

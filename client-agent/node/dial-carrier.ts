@@ -1,0 +1,53 @@
+import { WebSocket } from "ws";
+import { type Admission, placeOf } from "../../protocol/admission.ts";
+import { CarrierError } from "../../protocol/errors.ts";
+import { attachCarrier, webSocketOptions } from "../../protocol/node/ws-carrier.ts";
+import type { Dial } from "../carriers/uplink.ts";
+
+const DIAL_TIMEOUT_MS = 10_000;
+
+/** A Dial that opens `edge` (ws: or wss:) with a fresh token each time. */
+export function createDial(edge: URL, admission: Admission): Dial {
+  return async (signal) => {
+    const token = await admission.issue(placeOf(edge), Date.now());
+    const socket = new WebSocket(edge, {
+      ...webSocketOptions,
+      handshakeTimeout: DIAL_TIMEOUT_MS,
+      headers: { authorization: `Bearer ${token}` },
+      // RFC 6455 section 10.3 masks against caches that read plain HTTP. Under TLS nobody on the
+      // way can read, and `ws` leaves out the pass over every byte when the mask is zero.
+      ...(edge.protocol === "wss:" ? { generateMask: zeroMask } : {}),
+    });
+    await opened(socket, signal);
+    return (events) => attachCarrier(socket, events);
+  };
+}
+
+function opened(socket: WebSocket, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const cancel = (): void => socket.terminate();
+    signal.addEventListener("abort", cancel);
+    socket.once("open", () => {
+      signal.removeEventListener("abort", cancel);
+      socket.off("error", fail);
+      resolve();
+    });
+    socket.once("unexpected-response", (request, { statusCode }) => {
+      request.destroy();
+      const text = `it answered ${statusCode} instead of a WebSocket. ${ADVICE}`;
+      reject(new CarrierError("ERR_ADMISSION", text));
+    });
+    const fail = (cause: Error): void => {
+      signal.removeEventListener("abort", cancel);
+      reject(new CarrierError("ERR_CARRIER_LOST", cause.message, { cause }));
+    };
+    socket.on("error", fail);
+  });
+}
+
+/** An edge tells nobody why it refuses, so the agent can only say what may be wrong. */
+const ADVICE = "Check the URL, the secret and key id on both sides, and this machine's clock";
+
+function zeroMask(mask: Buffer): void {
+  mask.fill(0);
+}

@@ -1,0 +1,41 @@
+import { type AddressInfo, createServer, type Socket } from "node:net";
+import type { ByteChannel } from "../../protocol/channel.ts";
+import { TcpChannel } from "../../protocol/node/tcp-channel.ts";
+
+export interface Listener {
+  readonly host: string;
+  readonly port: number;
+  /** Takes no new connections; those that are open go on. */
+  close(): void;
+  /** Cuts the open connections too. */
+  destroy(): void;
+}
+
+/** Listens for clients. @throws the listener's own error (EADDRINUSE, EACCES ...) */
+export function listen(
+  host: string,
+  port: number,
+  serve: (client: ByteChannel) => Promise<void>,
+): Promise<Listener> {
+  const sockets = new Set<Socket>();
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+    void serve(new TcpChannel(socket));
+  });
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, () => {
+      server.off("error", reject);
+      resolve({
+        host,
+        port: (server.address() as AddressInfo).port,
+        close: () => void server.close(),
+        destroy: () => {
+          server.close();
+          for (const socket of sockets) socket.destroy();
+        },
+      });
+    });
+  });
+}

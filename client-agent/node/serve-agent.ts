@@ -1,0 +1,80 @@
+import type { Admission } from "../../protocol/admission.ts";
+import type { Log } from "../../protocol/log.ts";
+import { nodeClock } from "../../protocol/node/node-clock.ts";
+import { createAgent } from "../agent.ts";
+import { type AdminServer, serveAdmin } from "./admin.ts";
+import { createDial } from "./dial-carrier.ts";
+import { listen } from "./listen.ts";
+
+/** Where to listen. Port 0 takes any free port. */
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface NodeAgentOptions {
+  readonly listen: Endpoint;
+  readonly admin?: Endpoint;
+  readonly edge: URL;
+  readonly admission: Admission;
+  readonly users: ReadonlyMap<string, string>;
+  readonly handshakeTimeoutMs: number;
+  readonly log: Log;
+}
+
+export interface RunningAgent {
+  readonly listen: Endpoint;
+  readonly admin: Endpoint | undefined;
+  /** Takes no new clients, waits up to `drainMs` for the open ones, then ends them. */
+  stop(drainMs: number): Promise<void>;
+}
+
+const DRAIN_POLL_MS = 50;
+
+/** Starts the agent on Node. @throws the listeners' own errors (EADDRINUSE, EACCES ...) */
+export async function serveAgent(options: NodeAgentOptions): Promise<RunningAgent> {
+  const { door, uplink, metrics } = createAgent({
+    clock: nodeClock,
+    log: options.log,
+    random: Math.random,
+    dial: createDial(options.edge, options.admission),
+    edge: options.edge.href,
+    users: options.users,
+    handshakeTimeoutMs: options.handshakeTimeoutMs,
+  });
+  let clients = 0;
+  const socks = await listen(options.listen.host, options.listen.port, async (client) => {
+    clients++;
+    await door.serve(client);
+    clients--;
+  });
+  const admin = await serveAdminBeside(socks, options, metrics);
+  const running = uplink.run();
+  const stop = async (drainMs: number): Promise<void> => {
+    socks.close();
+    admin?.close();
+    const deadline = nodeClock.now() + drainMs;
+    while (clients > 0 && nodeClock.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
+    }
+    uplink.stop();
+    socks.destroy();
+    await running;
+  };
+  return { listen: socks, admin, stop };
+}
+
+async function serveAdminBeside(
+  socks: { destroy(): void },
+  { admin }: NodeAgentOptions,
+  metrics: Parameters<typeof serveAdmin>[2],
+): Promise<AdminServer | undefined> {
+  if (!admin) return undefined;
+  try {
+    return await serveAdmin(admin.host, admin.port, metrics);
+  } catch (error) {
+    // Nothing may stay open when the start fails.
+    socks.destroy();
+    throw error;
+  }
+}

@@ -1,0 +1,152 @@
+import { relay } from "../protocol/channel.ts";
+import type { Carrier, CarrierEvents } from "../protocol/carrier.ts";
+import type { Clock } from "../protocol/clock.ts";
+import { messageOf, ProtocolError, reasonOf, StreamError } from "../protocol/errors.ts";
+import type { Hello } from "../protocol/hello.ts";
+import { Link } from "../protocol/link.ts";
+import type { Log } from "../protocol/log.ts";
+import { type IncomingStream, Session } from "../protocol/session.ts";
+import type { Stream } from "../protocol/stream.ts";
+import { Command, GoAwayReason } from "../protocol/wire.ts";
+import { withDeadline } from "./egress/deadline.ts";
+import type { Connection, Egress } from "./egress/egress.ts";
+import type { Policy } from "./policy/policy.ts";
+
+export interface BridgeOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly policy: Policy;
+  readonly egress: Egress;
+  readonly connectTimeoutMs: number;
+  readonly hello: Omit<Hello, "session">;
+}
+
+const SESSION_TOKEN_LENGTH = 16;
+
+/**
+ * The edge's side of its agents: joins carriers into sessions and serves each stream that an
+ * agent opens. One class for both platforms; sockets come in through `Egress` and `Carrier`.
+ */
+export class Bridge {
+  readonly #options: BridgeOptions;
+  readonly #sessions = new Map<string, Session>();
+
+  constructor(options: BridgeOptions) {
+    this.#options = options;
+  }
+
+  get sessionCount(): number {
+    return this.#sessions.size;
+  }
+
+  /** Takes a carrier that was admitted; `open` starts it. `closed` is called when it has ended. */
+  accept(open: (events: CarrierEvents) => Carrier): void {
+    const { clock, log } = this.#options;
+    let token: Uint8Array = new Uint8Array();
+    new Link(
+      {
+        clock,
+        speaksFirst: false,
+        hello: () => ({ ...this.#options.hello, session: token }),
+        greet: (hello, link) => {
+          const joined = hello.session.length > 0;
+          token = joined ? hello.session : newToken();
+          return joined ? this.#join(hello, link) : this.#begin(hello, token, link);
+        },
+        failed: (reason) => log.warn("A carrier ended before its session began", because(reason)),
+      },
+      open,
+    );
+  }
+
+  /** Asks every agent to leave within `drainMs`. */
+  drain(drainMs: number): void {
+    for (const session of this.#sessions.values()) session.drain(drainMs, "The edge is stopping");
+  }
+
+  /** Ends every session now. */
+  close(): void {
+    for (const session of [...this.#sessions.values()]) session.close("The edge has stopped");
+  }
+
+  #begin(hello: Hello, token: Uint8Array, link: Link): Session {
+    const { log } = this.#options;
+    const key = hexOf(token);
+    const session = new Session({
+      local: { ...this.#options.hello, session: token },
+      remote: hello,
+      accept: (incoming) => void this.#serve(incoming),
+      closed: (reason) => {
+        this.#sessions.delete(key);
+        const level = reason instanceof ProtocolError ? "warn" : "info";
+        log[level]("A session ended", because(reason));
+      },
+    });
+    this.#sessions.set(key, session);
+    session.attach(link);
+    log.info("A session began", { sessions: this.#sessions.size });
+    return session;
+  }
+
+  #join(hello: Hello, link: Link): Session {
+    const session = this.#sessions.get(hexOf(hello.session));
+    if (!session) {
+      const goAway = GoAwayReason.NoSuchSession;
+      throw new ProtocolError("ERR_FRAME_STATE", "Cannot join the session: it is not known", { goAway });
+    }
+    if (session.linkCount >= this.#options.hello.maxCarriers) {
+      const goAway = GoAwayReason.Overloaded;
+      throw new ProtocolError("ERR_FRAME_STATE", "Cannot join the session: it is full", { goAway });
+    }
+    session.attach(link);
+    return session;
+  }
+
+  /** Never rejects: whatever goes wrong with a stream is told to the agent and logged here. */
+  async #serve({ stream, command, address }: IncomingStream): Promise<void> {
+    if (command !== Command.Connect) {
+      stream.refuse("command-unsupported", `This edge does not serve command ${command}`);
+      return;
+    }
+    let connection: Connection;
+    try {
+      this.#options.policy(address);
+      connection = await this.#connect(stream, address);
+    } catch (error) {
+      this.#options.log.debug("A stream was refused", because(error));
+      stream.refuse(reasonOf(error), messageOf(error));
+      return;
+    }
+    stream.confirm(connection.bound);
+    // A relay that fails has reset both sides: there is nobody left to tell.
+    await relay(stream, connection.channel).catch((error: unknown) => {
+      this.#options.log.debug("A stream was reset", because(error));
+    });
+  }
+
+  #connect(stream: Stream, address: IncomingStream["address"]): Promise<Connection> {
+    const { clock, connectTimeoutMs, egress, policy } = this.#options;
+    const cancelled = new StreamError("cancelled", "The agent took the stream back");
+    const ending = new AbortController();
+    stream.onceFailed(() => ending.abort(cancelled));
+    return withDeadline(
+      clock,
+      connectTimeoutMs,
+      ending.signal,
+      (signal) => egress.connect(address, policy, signal),
+      (late) => late.channel.abort(cancelled),
+    );
+  }
+}
+
+function because(error: unknown): { reason: string } {
+  return { reason: messageOf(error) };
+}
+
+function newToken(): Uint8Array {
+  return crypto.getRandomValues(new Uint8Array(SESSION_TOKEN_LENGTH));
+}
+
+function hexOf(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,41 @@
+import { DurableObject } from "cloudflare:workers";
+import { type Admitted, NonceCache } from "../../protocol/admission.ts";
+import type { Bridge } from "../bridge.ts";
+import { consoleLog } from "./console-log.ts";
+import { createWorkerBridge, placeOfRequest, upgradeTo } from "./worker-bridge.ts";
+import { readSettings, type WorkerEnv } from "./worker-env.ts";
+
+/** Tokens of one key that may be alive at once; each lives for four minutes at most. */
+const MAX_NONCES = 65_536;
+
+/**
+ * The bridge of one key, in an object of its own: it keeps its sockets when a WebSocket is lost,
+ * and each message is an event with a fresh CPU and subrequest budget.
+ */
+export class DurableBridge extends DurableObject<WorkerEnv> {
+  readonly #nonces = new NonceCache(MAX_NONCES);
+  #bridge: Bridge | undefined;
+
+  /** Answers a request that the Worker has admitted, as `admittedHeader()` says; 409 for a replay. */
+  override fetch(request: Request): Response {
+    const admitted = readAdmitted(request.headers);
+    if (!this.#nonces.take(admitted, Date.now())) return new Response(null, { status: 409 });
+    const settings = readSettings(this.env, consoleLog);
+    if (!settings) return new Response(null, { status: 409 });
+    this.#bridge ??= createWorkerBridge(settings, consoleLog, placeOfRequest(request));
+    return upgradeTo(this.#bridge);
+  }
+}
+
+const HEADER = "x-admitted";
+
+/** How the Worker tells the object whom it admitted. Set on the request, so no stranger's survives. */
+export function withAdmitted(request: Request, admitted: Admitted): Request {
+  const forwarded = new Request(request);
+  forwarded.headers.set(HEADER, JSON.stringify(admitted));
+  return forwarded;
+}
+
+function readAdmitted(headers: Headers): Admitted {
+  return JSON.parse(headers.get(HEADER) ?? "") as Admitted;
+}

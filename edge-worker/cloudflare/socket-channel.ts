@@ -1,0 +1,63 @@
+import type { ByteChannel } from "../../protocol/channel.ts";
+import { messageOf, StreamError } from "../../protocol/errors.ts";
+import { ReadBuffer } from "../egress/read-buffer.ts";
+
+/** A ByteChannel over a socket of cloudflare:sockets that was opened with `allowHalfOpen: true`. */
+export class SocketChannel implements ByteChannel {
+  readonly #socket: Socket;
+  readonly #reader: ReadableStreamBYOBReader;
+  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #buffer = new ReadBuffer();
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    this.#reader = socket.readable.getReader({ mode: "byob" });
+    this.#writer = socket.writable.getWriter();
+    // Rejects when the far side resets: whoever reads or writes hears of it there.
+    socket.closed.catch(() => {});
+    this.#writer.closed.catch(() => {});
+    this.#reader.closed.catch(() => {});
+  }
+
+  async read(): Promise<Uint8Array | null> {
+    try {
+      // BYOB detaches the buffer and gives its memory back under a new view. Default reads come
+      // in pieces of 4 KiB and are four times slower.
+      const { done, value } = await this.#reader.read(this.#buffer.take());
+      if (done || value === undefined) return null;
+      this.#buffer.giveBack(value);
+      return value;
+    } catch (error) {
+      throw broken(error);
+    }
+  }
+
+  async write(chunk: Uint8Array): Promise<void> {
+    try {
+      // Awaited: only the promise tells that the socket takes more (desiredSize does not).
+      await this.#writer.write(chunk);
+    } catch (error) {
+      throw broken(error);
+    }
+  }
+
+  async end(): Promise<void> {
+    try {
+      await this.#writer.close();
+    } catch (error) {
+      throw broken(error);
+    }
+  }
+
+  abort(reason: unknown): void {
+    // Each rejects when its half has ended already, which is all that is wanted.
+    this.#writer.abort(reason).catch(() => {});
+    this.#reader.cancel(reason).catch(() => {});
+    this.#socket.close().catch(() => {});
+  }
+}
+
+function broken(cause: unknown): StreamError {
+  const text = `The connection broke: ${messageOf(cause)}`;
+  return new StreamError("connection-reset", text, { cause });
+}

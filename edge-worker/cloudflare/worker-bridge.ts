@@ -1,0 +1,34 @@
+import type { Log } from "../../protocol/log.ts";
+import { Bridge } from "../bridge.ts";
+import { createNameCheck } from "../egress/name-check.ts";
+import { edgeLimits, helloOf } from "../limits.ts";
+import { createPolicy } from "../policy/policy.ts";
+import { acceptCarrier } from "./worker-carrier.ts";
+import { workerClock } from "./worker-clock.ts";
+import { createWorkerEgress } from "./worker-egress.ts";
+import type { WorkerSettings } from "./worker-env.ts";
+
+/** The bridge with a Worker's sockets and clock. */
+export function createWorkerBridge(settings: WorkerSettings, log: Log, place: string): Bridge {
+  return new Bridge({
+    clock: workerClock,
+    log,
+    policy: createPolicy(settings),
+    egress: createWorkerEgress(createNameCheck(settings.dnsUrl)),
+    connectTimeoutMs: settings.connectTimeoutMs,
+    hello: helloOf(edgeLimits, "workerd", place),
+  });
+}
+
+/** Answers an admitted Upgrade request with a WebSocket that the bridge has taken. */
+export function upgradeTo(bridge: Bridge): Response {
+  const { 0: client, 1: server } = new WebSocketPair();
+  bridge.accept((events) => acceptCarrier(server, events));
+  return new Response(null, { status: 101, webSocket: client });
+}
+
+/** The data centre that a request came in at, such as "AMS"; "" outside Cloudflare. */
+export function placeOfRequest(request: Request): string {
+  const { cf } = request as Request<unknown, IncomingRequestCfProperties>;
+  return cf?.colo ?? "";
+}

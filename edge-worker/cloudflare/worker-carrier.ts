@@ -1,0 +1,32 @@
+import type { Carrier, CarrierEvents } from "../../protocol/carrier.ts";
+import { CloseCode } from "../../protocol/wire.ts";
+
+/** Makes a Carrier of the server end of a WebSocketPair, which it accepts. */
+export function acceptCarrier(socket: WebSocket, events: CarrierEvents): Carrier {
+  // Before accept(): from compatibility date 2026-03-17 the default is "blob".
+  socket.binaryType = "arraybuffer";
+  socket.accept();
+  let isOpen = true;
+  const closed = (code: number, reason: string): void => {
+    if (!isOpen) return;
+    isOpen = false;
+    events.closed(code, reason);
+  };
+  socket.addEventListener("message", ({ data }) => {
+    if (data instanceof ArrayBuffer) events.message(new Uint8Array(data));
+    else socket.close(CloseCode.Unsupported, "Binary messages only");
+  });
+  socket.addEventListener("close", ({ code, reason }) => closed(code, reason));
+  socket.addEventListener("error", ({ message }) => closed(CloseCode.GoingAway, message));
+  return {
+    // send() queues without bound and reports nothing (workerd#988). The carrier window bounds
+    // that queue: ARCHITECTURE.md, "Where bytes may wait". It throws once the socket has closed.
+    send: (message) => {
+      if (isOpen) socket.send(message);
+    },
+    close: (code, reason) => {
+      if (isOpen) socket.close(code, reason);
+      closed(code, reason);
+    },
+  };
+}

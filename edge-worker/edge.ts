@@ -1,0 +1,49 @@
+import { Hono } from "hono";
+import { type Admission, type Admitted, bearerOf, placeOf } from "../protocol/admission.ts";
+
+/** What differs between platforms when somebody knocks. */
+export interface EdgePlatform<Bindings extends object> {
+  /** The keys of this edge; undefined, after saying so in a log, when it has none. */
+  readonly admission: (bindings: Bindings) => Admission | undefined;
+  /** Turns an admitted request into a carrier; undefined when its token was used before. */
+  readonly upgrade: (
+    request: Request,
+    admitted: Admitted,
+    bindings: Bindings,
+  ) => Promise<Response | undefined> | Response | undefined;
+}
+
+/**
+ * The edge as HTTP sees it. Any path takes a carrier, as the token is bound to the path: a wrong
+ * secret, a replayed token and a wrong path all run into the same answer, made in one place.
+ */
+export function createEdge<Bindings extends object>(
+  platform: EdgePlatform<Bindings>,
+): Hono<{ Bindings: Bindings }> {
+  const app = new Hono<{ Bindings: Bindings }>();
+
+  app.get("/healthz", (context) => context.text("ok\n"));
+
+  app.get("*", async (context, next) => {
+    const { req, env } = context;
+    const token = bearerOf(req.header("authorization"));
+    if (token === "" || req.header("upgrade")?.toLowerCase() !== "websocket") return next();
+    const admission = platform.admission(env);
+    const admitted = await admission?.check(token, placeOf(new URL(req.url)), Date.now());
+    if (!admitted) return next();
+    return (await platform.upgrade(req.raw, admitted, env)) ?? next();
+  });
+
+  app.get("/", (context) => context.html(FRONT_PAGE));
+  app.notFound((context) => context.html(NOT_FOUND_PAGE, 404));
+  return app;
+}
+
+const FRONT_PAGE = page("It works", "There is nothing to see here yet.");
+const NOT_FOUND_PAGE = page("Not found", "There is no such page.");
+
+function page(title: string, text: string): string {
+  return `<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>${title}</title><h1>${title}</h1><p>${text}</p></html>
+`;
+}

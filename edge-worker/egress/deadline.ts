@@ -1,0 +1,39 @@
+import type { Clock } from "../../protocol/clock.ts";
+import { StreamError } from "../../protocol/errors.ts";
+
+/**
+ * Runs `attempt` and rejects with "timed-out" once `milliseconds` have passed, or with the reason
+ * of `signal` once that aborts. Where the platform cannot end an attempt, a result that comes too
+ * late goes to `discard`.
+ */
+export async function withDeadline<Result>(
+  clock: Clock,
+  milliseconds: number,
+  signal: AbortSignal,
+  attempt: (signal: AbortSignal) => Promise<Result>,
+  discard: (late: Result) => void,
+): Promise<Result> {
+  const ending = new AbortController();
+  const cancelTimer = clock.after(milliseconds, () => {
+    const seconds = milliseconds / 1000;
+    ending.abort(new StreamError("timed-out", `Cannot connect: no answer within ${seconds} s`));
+  });
+  const forward = (): void => ending.abort(signal.reason);
+  signal.addEventListener("abort", forward);
+  const result = attempt(ending.signal);
+  try {
+    return await Promise.race([result, rejection(ending.signal)]);
+  } catch (error) {
+    result.then(discard, () => {});
+    throw error;
+  } finally {
+    cancelTimer();
+    signal.removeEventListener("abort", forward);
+  }
+}
+
+function rejection(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason));
+  });
+}

@@ -1,0 +1,42 @@
+import { lookup } from "node:dns/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { getRequestListener } from "@hono/node-server";
+import { Hono } from "hono";
+
+export interface NameService {
+  readonly url: string;
+  close(): void;
+}
+
+/** RCODEs of RFC 1035 section 4.1.1. */
+const Rcode = { NoError: 0, ServerFailure: 2, NameError: 3 } as const;
+
+/**
+ * What cloudflare-dns.com is to a deployed Worker, for one that runs here: tells whether a name
+ * exists, from this machine's own resolver, so that no lookup leaves for a third party.
+ */
+export async function serveNameService(): Promise<NameService> {
+  const app = new Hono();
+  app.get("/dns-query", async (context) => {
+    const name = context.req.query("name") ?? "";
+    const family = context.req.query("type") === "AAAA" ? 6 : 4;
+    try {
+      const found = await lookup(name, { all: true, family });
+      return context.json({ Status: Rcode.NoError, Answer: found.map(({ address }) => ({ data: address })) });
+    } catch (error) {
+      const isMissing = error instanceof Error && "code" in error && error.code === "ENOTFOUND";
+      return context.json({ Status: isMissing ? Rcode.NameError : Rcode.ServerFailure });
+    }
+  });
+  const server = createServer(getRequestListener(app.fetch));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}/dns-query`,
+    close: () => {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}

@@ -1,0 +1,121 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
+import * as v from "valibot";
+import { ConfigError } from "../../protocol/errors.ts";
+import type { Log } from "../../protocol/log.ts";
+import { serveNameService } from "./name-service.ts";
+import type { RunningEdge } from "./serve.ts";
+import { loadWorkerBundle } from "./worker-bundle.ts";
+import { formatWorkerdConfig } from "./workerd-config.ts";
+
+export interface WorkerdEdgeOptions {
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  readonly secret: string;
+  readonly keyId: string;
+  readonly allowPrivate: boolean;
+  readonly connectTimeoutMs: number;
+  readonly bridge: "durable" | "stateless";
+  readonly log: Log;
+}
+
+/** Where workerd reports the port it listens on. */
+const CONTROL_FD = 3;
+
+/** The path of the workerd binary; undefined where the package is not installed. */
+export function findWorkerd(): string | undefined {
+  try {
+    return v.parse(WORKERD, createRequire(import.meta.url)("workerd")).default;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What the package exports: the path of its binary. */
+const WORKERD = v.object({ default: v.string() });
+
+/** Runs the Worker on workerd, as Cloudflare would. @throws ConfigError when it does not start */
+export async function serveWorkerdEdge(options: WorkerdEdgeOptions): Promise<RunningEdge> {
+  const binary = findWorkerd();
+  if (binary === undefined) {
+    throw new ConfigError("Cannot run workerd: it is not installed (npm install workerd)");
+  }
+  const folder = await mkdtemp(join(tmpdir(), "edgesocks-"));
+  const names = await serveNameService();
+  const clean = async (): Promise<void> => {
+    names.close();
+    await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    await writeFile(join(folder, "worker.js"), await loadWorkerBundle());
+    const config = await formatWorkerdConfig({ ...options, dnsUrl: names.url });
+    await writeFile(join(folder, "config.capnp"), config);
+    const child = spawnWorkerd(binary, folder, options.secret);
+    const port = await portOf(child, options.log);
+    return { host: options.host, port, stop: (drainMs) => stopWorkerd(child, drainMs).then(clean) };
+  } catch (error) {
+    await clean();
+    throw error;
+  }
+}
+
+/** The secret goes by the environment: a file or a command line could be read by others. */
+function spawnWorkerd(binary: string, folder: string, secret: string): ChildProcess {
+  return spawn(binary, ["serve", "config.capnp", `--control-fd=${CONTROL_FD}`], {
+    cwd: folder,
+    env: { EDGESOCKS_SECRET: secret },
+    stdio: ["ignore", "pipe", "pipe", "pipe"],
+  });
+}
+
+/** The port workerd listens on. Its output goes to our log; the last line tells why it failed. */
+async function portOf(child: ChildProcess, log: Log): Promise<number> {
+  let lastLine = "";
+  for (const output of [child.stdout, child.stderr]) {
+    if (!output) continue;
+    createInterface({ input: output }).on("line", (line) => {
+      lastLine = line;
+      log.info(`workerd: ${line}`);
+    });
+  }
+  const control = createInterface({ input: child.stdio[CONTROL_FD] as Readable });
+  const exited = once(child, "exit").then(() => {
+    const why = lastLine === "" ? `exit code ${child.exitCode}` : lastLine;
+    throw new ConfigError(`Cannot start workerd: ${why}`);
+  });
+  const listening = (async () => {
+    for await (const line of control) {
+      const message: unknown = JSON.parse(line);
+      if (isListening(message)) return message.port;
+    }
+    return exited;
+  })();
+  const port = await Promise.race([listening, exited]);
+  // From here on an exit is either asked for or told by the carrier that breaks.
+  exited.catch(() => {});
+  return port;
+}
+
+function isListening(message: unknown): message is { event: "listen"; port: number } {
+  return (
+    typeof message === "object" && message !== null && "event" in message && "port" in message &&
+    message.event === "listen" && typeof message.port === "number"
+  );
+}
+
+/** workerd ends its listeners on SIGTERM and waits for requests; what lasts longer is cut. */
+async function stopWorkerd(child: ChildProcess, drainMs: number): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, "exit");
+  child.kill("SIGTERM");
+  const cut = setTimeout(() => child.kill("SIGKILL"), drainMs);
+  await exited;
+  clearTimeout(cut);
+}

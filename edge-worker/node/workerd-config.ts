@@ -1,0 +1,62 @@
+import { readFile } from "node:fs/promises";
+import { findPackageJSON } from "node:module";
+import { dirname, join } from "node:path";
+import { parse } from "smol-toml";
+import * as v from "valibot";
+
+export interface WorkerdConfig {
+  readonly host: string;
+  readonly port: number;
+  readonly keyId: string;
+  readonly allowPrivate: boolean;
+  readonly connectTimeoutMs: number;
+  readonly bridge: "durable" | "stateless";
+  readonly dnsUrl: string;
+}
+
+const WRANGLER = v.object({ compatibility_date: v.string() });
+
+/** The workerd configuration (Cap'n Proto text) that runs worker.js as wrangler.toml deploys it. */
+export async function formatWorkerdConfig(config: WorkerdConfig): Promise<string> {
+  const host = config.host.includes(":") ? `[${config.host}]` : config.host;
+  const text = (value: string | number | boolean): string => JSON.stringify(String(value));
+  return `using Workerd = import "/workerd/workerd.capnp";
+
+const config :Workerd.Config = (
+  services = [
+    (name = "edge", worker = .edge),
+    (name = "internet", network = (
+      allow = ["public", "private"],
+      tlsOptions = (trustBrowserCas = true),
+    )),
+  ],
+  sockets = [(name = "http", address = ${text(`${host}:${config.port}`)}, http = (), service = "edge")],
+);
+
+const edge :Workerd.Worker = (
+  modules = [(name = "worker.js", esModule = embed "worker.js")],
+  compatibilityDate = ${text(await readCompatibilityDate())},
+  globalOutbound = "internet",
+  bindings = [
+    (name = "EDGESOCKS_SECRET", fromEnvironment = "EDGESOCKS_SECRET"),
+    (name = "EDGESOCKS_KEY_ID", text = ${text(config.keyId)}),
+    (name = "BRIDGE", text = ${text(config.bridge)}),
+    (name = "ALLOW_PRIVATE", text = ${text(config.allowPrivate)}),
+    (name = "CONNECT_TIMEOUT_MS", text = ${text(config.connectTimeoutMs)}),
+    (name = "DNS_URL", text = ${text(config.dnsUrl)}),
+    (name = "BRIDGES", durableObjectNamespace = "DurableBridge"),
+  ],
+  durableObjectNamespaces = [
+    (className = "DurableBridge", uniqueKey = "edgesocks", enableSql = true),
+  ],
+  durableObjectStorage = (inMemory = void),
+);
+`;
+}
+
+async function readCompatibilityDate(): Promise<string> {
+  const manifest = findPackageJSON(import.meta.url);
+  if (manifest === undefined) throw new Error("Cannot find the folder of this package");
+  const file = await readFile(join(dirname(manifest), "wrangler.toml"), "utf8");
+  return v.parse(WRANGLER, parse(file)).compatibility_date;
+}

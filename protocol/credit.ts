@@ -1,0 +1,76 @@
+import { ProtocolError } from "./errors.ts";
+
+/**
+ * How far we may send: of one stream, of a session, or (its limit made by ACKs) of a carrier.
+ * Offsets are absolute (PROTOCOL.md section 6), so that a CREDIT told twice changes nothing.
+ */
+export class SendWindow {
+  #offset = 0;
+  #limit: number;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** Bytes sent so far. */
+  get offset(): number {
+    return this.#offset;
+  }
+
+  /** Bytes that may be sent now. */
+  get available(): number {
+    return this.#limit - this.#offset;
+  }
+
+  advance(bytes: number): void {
+    this.#offset += bytes;
+  }
+
+  /** Moves the limit up; a lower one is old news and is passed over. */
+  raise(limit: number): void {
+    if (limit > this.#limit) this.#limit = limit;
+  }
+}
+
+/** How far the peer may send, and when to tell it that it may send further. */
+export class ReceiveWindow {
+  readonly #size: number;
+  #received = 0;
+  #consumed = 0;
+  #limit: number;
+
+  constructor(size: number) {
+    this.#size = size;
+    this.#limit = size;
+  }
+
+  get received(): number {
+    return this.#received;
+  }
+
+  /** Counts bytes of a DATA frame. @throws ProtocolError when the peer had no credit for them */
+  arrive(bytes: number): void {
+    if (this.#received + bytes > this.#limit) {
+      const over = this.#received + bytes - this.#limit;
+      throw new ProtocolError("ERR_CREDIT_EXCEEDED", `Cannot take DATA: ${over} bytes beyond credit`);
+    }
+    this.#received += bytes;
+  }
+
+  /** Counts bytes that have left our memory. */
+  consume(bytes: number): void {
+    this.#consumed += bytes;
+  }
+
+  /** Half a window at a time, so that CREDIT frames stay rare and the sender never stops for one. */
+  get isGrantDue(): boolean {
+    const due = this.#consumed + this.#size - this.#limit;
+    return due > 0 && due >= this.#size / 2;
+  }
+
+  /** The fields of the CREDIT to send now. */
+  grant(): { received: number; limit: number } {
+    this.#limit = this.#consumed + this.#size;
+    return { received: this.#received, limit: this.#limit };
+  }
+}

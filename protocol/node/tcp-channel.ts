@@ -1,0 +1,91 @@
+import type { Socket } from "node:net";
+import type { ByteChannel } from "../channel.ts";
+import { messageOf, StreamError } from "../errors.ts";
+
+/** Bytes that may wait here for read(); one more chunk of up to 64 KiB may be on its way in. */
+const INBOX_BYTES = 65_536;
+
+interface Reader {
+  readonly resolve: (chunk: Uint8Array | null) => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+/** A ByteChannel over a connected socket that was made with `allowHalfOpen: true`. */
+export class TcpChannel implements ByteChannel {
+  readonly #socket: Socket;
+  readonly #inbox: Uint8Array[] = [];
+  #inboxBytes = 0;
+  #hasEnded = false;
+  #failure: StreamError | undefined;
+  #reader: Reader | undefined;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.on("data", (chunk: Buffer) => this.#take(chunk));
+    socket.on("end", () => {
+      this.#hasEnded = true;
+      this.#wake()?.resolve(null);
+    });
+    socket.on("error", (cause) => this.#fail(cause));
+    socket.on("close", () => this.#fail(undefined));
+  }
+
+  read(): Promise<Uint8Array | null> {
+    const chunk = this.#inbox.shift();
+    if (chunk) {
+      this.#inboxBytes -= chunk.length;
+      if (this.#inbox.length === 0 && this.#socket.isPaused()) this.#socket.resume();
+      return Promise.resolve(chunk);
+    }
+    if (this.#hasEnded) return Promise.resolve(null);
+    if (this.#failure) return Promise.reject(this.#failure);
+    return new Promise((resolve, reject) => {
+      this.#reader = { resolve, reject };
+    });
+  }
+
+  write(chunk: Uint8Array): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#socket.write(chunk, (cause) => {
+        if (cause) reject(this.#fail(cause));
+        else resolve();
+      });
+    });
+  }
+
+  async end(): Promise<void> {
+    this.#socket.end();
+  }
+
+  abort(reason: unknown): void {
+    // RST, so that whoever is at the other end does not take a cut transfer for a complete one.
+    this.#socket.resetAndDestroy();
+    this.#fail(reason);
+  }
+
+  #take(buffer: Buffer): void {
+    // A plain Uint8Array: Buffer's slice() is a view, and code that copies must get a copy.
+    const chunk = new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+    const reader = this.#wake();
+    if (reader) return reader.resolve(chunk);
+    this.#inbox.push(chunk);
+    this.#inboxBytes += chunk.length;
+    if (this.#inboxBytes >= INBOX_BYTES) this.#socket.pause();
+  }
+
+  #fail(cause: unknown): StreamError {
+    this.#failure ??= new StreamError(
+      "connection-reset",
+      cause === undefined ? "The connection was closed" : `The connection broke: ${messageOf(cause)}`,
+      { cause },
+    );
+    if (!this.#hasEnded) this.#wake()?.reject(this.#failure);
+    return this.#failure;
+  }
+
+  #wake(): Reader | undefined {
+    const reader = this.#reader;
+    this.#reader = undefined;
+    return reader;
+  }
+}

@@ -1,0 +1,113 @@
+import { ReceiveWindow } from "./credit.ts";
+import { ProtocolError } from "./errors.ts";
+
+/** As in RFC 9000 section 3.2: "ended" once FIN arrived, "reset" once the stream failed. */
+type ReceiveState = "open" | "ended" | "reset";
+
+interface Reader {
+  readonly resolve: (chunk: Uint8Array | null) => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+/** A payload below this share of the memory it pins is copied out of it. */
+const PINNED_SHARE = 4;
+
+/** The receiving direction of a stream: bytes wait here, within the window, for one reader. */
+export class ReceiveHalf {
+  readonly #window: ReceiveWindow;
+  readonly #inbox: Uint8Array[] = [];
+  readonly #onConsumed: (bytes: number) => void;
+  #state: ReceiveState = "open";
+  #reader: Reader | undefined;
+  /** Bytes handed to the reader that it may still be writing somewhere. */
+  #lent = 0;
+  #failure: unknown;
+
+  constructor(windowBytes: number, onConsumed: (bytes: number) => void) {
+    this.#window = new ReceiveWindow(windowBytes);
+    this.#onConsumed = onConsumed;
+  }
+
+  get isDone(): boolean {
+    return this.#state !== "open";
+  }
+
+  get isGrantDue(): boolean {
+    return this.#state === "open" && this.#window.isGrantDue;
+  }
+
+  grant(): { received: number; limit: number } {
+    return this.#window.grant();
+  }
+
+  /** The next chunk, or null after FIN. Asking for it gives back the memory of the one before. */
+  read(): Promise<Uint8Array | null> {
+    this.#settle();
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    const chunk = this.#inbox.shift();
+    if (chunk) return Promise.resolve(this.#lend(chunk));
+    if (this.#state === "ended") return Promise.resolve(null);
+    return new Promise((resolve, reject) => {
+      this.#reader = { resolve, reject };
+    });
+  }
+
+  /** Takes the payload of a DATA frame. */
+  arrive(bytes: Uint8Array): void {
+    if (this.#state === "ended") {
+      throw new ProtocolError("ERR_DATA_AFTER_FIN", "Cannot take DATA: FIN came before");
+    }
+    this.#window.arrive(bytes.length);
+    if (bytes.length === 0) return;
+    const chunk = unpinned(bytes);
+    if (this.#reader) this.#wake()?.resolve(this.#lend(chunk));
+    else this.#inbox.push(chunk);
+  }
+
+  /** Takes FIN. @throws ProtocolError when bytes are missing or FIN comes twice */
+  end(finalOffset: number): void {
+    if (this.#state === "ended") throw new ProtocolError("ERR_DATA_AFTER_FIN", "Cannot take FIN twice");
+    if (finalOffset !== this.#window.received) {
+      const { received } = this.#window;
+      throw new ProtocolError("ERR_FIN_OFFSET", `Cannot take FIN at ${finalOffset}: have ${received}`);
+    }
+    this.#state = "ended";
+    this.#wake()?.resolve(null);
+  }
+
+  fail(reason: unknown): void {
+    if (this.#state === "reset") return;
+    this.#state = "reset";
+    this.#failure = reason;
+    for (const chunk of this.#inbox) this.#lent += chunk.length;
+    this.#inbox.length = 0;
+    this.#settle();
+    this.#wake()?.reject(reason);
+  }
+
+  #lend(chunk: Uint8Array): Uint8Array {
+    this.#lent = chunk.length;
+    return chunk;
+  }
+
+  #settle(): void {
+    if (this.#lent === 0) return;
+    this.#window.consume(this.#lent);
+    this.#onConsumed(this.#lent);
+    this.#lent = 0;
+  }
+
+  #wake(): Reader | undefined {
+    const reader = this.#reader;
+    this.#reader = undefined;
+    return reader;
+  }
+}
+
+/**
+ * A view keeps its whole message in memory. Without this copy, a reader that stands still on many
+ * small payloads would hold many large messages, and the window would bound nothing.
+ */
+function unpinned(bytes: Uint8Array): Uint8Array {
+  return bytes.length * PINNED_SHARE < bytes.buffer.byteLength ? bytes.slice() : bytes;
+}

@@ -1,0 +1,184 @@
+import type { Address } from "./address.ts";
+import type { ByteChannel } from "./channel.ts";
+import { type FailureReason, reasonOf, StreamError } from "./errors.ts";
+import type { Frame } from "./frame.ts";
+import { ReceiveHalf } from "./receive-half.ts";
+import { Turn } from "./scheduler.ts";
+import { SendHalf } from "./send-half.ts";
+import { FrameType } from "./wire.ts";
+
+/** What a stream asks of the carrier that it is on. */
+export interface StreamPort {
+  /** Queues a frame that needs no credit. */
+  control(frame: Frame): void;
+  /** The stream has bytes and credit. */
+  ready(stream: Stream): void;
+  /** The stream owes the peer a CREDIT. */
+  grantDue(stream: Stream): void;
+  /** Bytes of the stream have left our memory. */
+  consumed(bytes: number): void;
+  /** Nothing more will be sent or received. */
+  streamClosed(stream: Stream): void;
+}
+
+export interface StreamOptions {
+  readonly id: number;
+  readonly port: StreamPort;
+  /** Bytes we may send before the first CREDIT. */
+  readonly sendCredit: number;
+  /** Bytes the peer may send before we grant more. */
+  readonly receiveWindow: number;
+}
+
+/** BIND answers twice: listening, then connected (RFC 1928 section 4). */
+const MAX_ANSWERS = 2;
+
+/**
+ * One stream of a session: two halves that end on their own, and the answer to its OPEN.
+ * Frames come in by the methods named after them and leave through the port.
+ */
+export class Stream implements ByteChannel {
+  readonly id: number;
+  readonly turn: Turn = new Turn();
+  readonly #port: StreamPort;
+  readonly #sending: SendHalf;
+  readonly #receiving: ReceiveHalf;
+  readonly #answers: Address[] = [];
+  #asker: PromiseWithResolvers<Address> | undefined;
+  #answerCount = 0;
+  #failure: unknown;
+  #isClosed = false;
+  #onFailed: (() => void) | undefined;
+
+  constructor({ id, port, sendCredit, receiveWindow }: StreamOptions) {
+    this.id = id;
+    this.#port = port;
+    this.#sending = new SendHalf(sendCredit);
+    this.#receiving = new ReceiveHalf(receiveWindow, (bytes) => port.consumed(bytes));
+  }
+
+  async read(): Promise<Uint8Array | null> {
+    const chunk = this.#receiving.read();
+    if (this.#receiving.isGrantDue) this.#port.grantDue(this);
+    return chunk;
+  }
+
+  async write(chunk: Uint8Array): Promise<void> {
+    const taken = this.#sending.write(chunk);
+    if (this.#sending.sendable > 0) this.#port.ready(this);
+    return taken;
+  }
+
+  async end(): Promise<void> {
+    if (!this.#sending.end()) return;
+    this.#port.control({ type: FrameType.Fin, streamId: this.id, finalOffset: this.#sending.offset });
+    this.#closeIfDone();
+  }
+
+  abort(reason: unknown): void {
+    if (this.#isClosed) return;
+    const word = reasonOf(reason, "connection-reset");
+    this.#port.control({ type: FrameType.Reset, streamId: this.id, reason: word });
+    this.fail(reason);
+  }
+
+  /** The next OPENED of this stream. @throws StreamError with the reason of FAILED or RESET */
+  answer(): Promise<Address> {
+    const bound = this.#answers.shift();
+    if (bound) return Promise.resolve(bound);
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    this.#asker = Promise.withResolvers();
+    return this.#asker.promise;
+  }
+
+  /** Answers the peer's OPEN: the target is reached, or (BIND) a socket listens at `bound`. */
+  confirm(bound: Address): void {
+    if (this.#isClosed) return;
+    this.#port.control({ type: FrameType.Opened, streamId: this.id, bound });
+  }
+
+  /** Answers the peer's OPEN with a failure, which ends the stream. */
+  refuse(reason: FailureReason, text: string): void {
+    if (this.#isClosed) return;
+    this.#port.control({ type: FrameType.Failed, streamId: this.id, reason, text });
+    this.fail(new StreamError(reason, text));
+  }
+
+  /** Calls back once when the stream fails, at once if it has: whoever works for it can stop. */
+  onceFailed(callback: () => void): void {
+    if (this.#failure === undefined) this.#onFailed = callback;
+    else callback();
+  }
+
+  /** Bytes that could go into a DATA frame now. */
+  get sendable(): number {
+    return this.#sending.sendable;
+  }
+
+  /** The bytes of a DATA frame, at most `sendable`; the caller copies them before it returns. */
+  take(bytes: number): Uint8Array {
+    return this.#sending.take(bytes);
+  }
+
+  countEarly(bytes: number): void {
+    this.#sending.countEarly(bytes);
+  }
+
+  /** The fields of the CREDIT this stream owes; undefined when it owes none. */
+  grant(): { received: number; limit: number } | undefined {
+    return this.#receiving.isGrantDue ? this.#receiving.grant() : undefined;
+  }
+
+  handleOpened(bound: Address): void {
+    if (++this.#answerCount > MAX_ANSWERS) return;
+    if (this.#asker) this.#asker.resolve(bound);
+    else this.#answers.push(bound);
+    this.#asker = undefined;
+  }
+
+  handleFailed(reason: FailureReason, text: string): void {
+    this.fail(new StreamError(reason, text === "" ? "The edge could not open the stream" : text));
+  }
+
+  handleData(bytes: Uint8Array): void {
+    this.#receiving.arrive(bytes);
+  }
+
+  handleFin(finalOffset: number): void {
+    this.#receiving.end(finalOffset);
+    this.#closeIfDone();
+  }
+
+  handleReset(reason: FailureReason): void {
+    this.fail(new StreamError(reason, `The other side reset the stream (${reason})`));
+  }
+
+  handleCredit(limit: number): void {
+    this.#sending.raise(limit);
+    if (this.#sending.sendable > 0) this.#port.ready(this);
+  }
+
+  /** Ends both halves without a frame: the peer knows, or is gone. */
+  fail(reason: unknown): void {
+    if (this.#isClosed) return;
+    this.#failure = reason;
+    this.#sending.fail(this.#failure);
+    this.#receiving.fail(this.#failure);
+    this.#asker?.reject(this.#failure);
+    this.#asker = undefined;
+    this.#close();
+    this.#onFailed?.();
+  }
+
+  #closeIfDone(): void {
+    if (this.#sending.isDone && this.#receiving.isDone) this.#close();
+  }
+
+  #close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#asker?.reject(new StreamError("general", "The edge ended the stream without an answer"));
+    this.#asker = undefined;
+    this.#port.streamClosed(this);
+  }
+}
