@@ -29,8 +29,9 @@ export function toJson({ samples, failures }: Outcome, frame: Frame): object {
 
 /** A table for each row, with spread and comparison, and at the end one with all medians. */
 export function formatReport({ samples }: Outcome, frame: Frame): string {
-  const details = frame.rows.map((row) => formatRow(samples, frame, row));
-  const medians = frame.rows.map((row) => [
+  const filled = frame.rows.filter(({ key }) => [...samples.values()].some((rows) => rows.has(key)));
+  const details = filled.map((row) => formatRow(samples, frame, row));
+  const medians = filled.map((row) => [
     row.label,
     row.unit,
     ...frame.subjects.map((subject) => formatNumber(cellOf(samples, frame, subject, row)?.median)),

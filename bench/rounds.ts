@@ -38,7 +38,6 @@ export async function runRounds(plan: Plan): Promise<Outcome> {
     for (const subject of plan.subjects) {
       plan.tell(`round ${round} of ${plan.rounds}: ${subject.name}`);
       const turn = await runTurn(plan, subject, round);
-      for (const failure of turn.failures) plan.tell(formatFailure(failure));
       failures.push(...turn.failures);
       for (const [key, value] of Object.entries(turn.values)) {
         const rows = samples.get(subject.name);
@@ -63,7 +62,9 @@ async function runTurn(plan: Plan, subject: Subject, round: number): Promise<Tur
       await act();
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      failures.push({ subject: subject.name, round, what, reason });
+      const failure = { subject: subject.name, round, what, reason };
+      failures.push(failure);
+      plan.tell(formatFailure(failure));
     }
   };
 
@@ -77,6 +78,7 @@ async function runTurn(plan: Plan, subject: Subject, round: number): Promise<Tur
     }
     await load.stop();
   });
+  if (failures.length > 0) plan.tell(workshop.lastWords());
   await workshop.stop();
   return { values, failures };
 }

@@ -10,6 +10,8 @@ const START_LIMIT_MS = 15_000;
 /** A drain may take 5 s; what still runs after this is killed. */
 const STOP_LIMIT_MS = 6000;
 
+const LAST_LINES = 5;
+
 /** A process that a workshop started. */
 export type Worker = Readonly<{ name: string; pid: number; child: ChildProcess; logPath: string }>;
 
@@ -87,6 +89,11 @@ export class Workshop {
     await this.#until(worker, () => lines().some((line) => line.startsWith(start)));
   }
 
+  /** The last lines that each process has printed, for whoever looks for the reason of a failure. */
+  lastWords(): string {
+    return this.#workers.map((worker) => `  ${worker.name}:${lastLines(worker)}`).join("\n");
+  }
+
   /** Ends what runs here, the youngest first, and removes the folder. */
   async stop(): Promise<void> {
     for (const { pid } of this.#workers.toReversed()) await endTree(pid);
@@ -138,6 +145,6 @@ function signal(pid: number, name: NodeJS.Signals): void {
 }
 
 function lastLines({ logPath }: Worker): string {
-  const lines = readFileSync(logPath, "utf8").trimEnd().split("\n").slice(-5);
+  const lines = readFileSync(logPath, "utf8").trimEnd().split("\n").slice(-LAST_LINES);
   return lines.map((line) => `\n    ${line}`).join("");
 }

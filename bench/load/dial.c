@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -34,7 +35,10 @@ static int socks5_connect(int fd, int target_port) {
 
   unsigned char request[] = {5, 1, 0, 1, 127, 0, 0, 1, target_port >> 8, target_port & 255};
   if (send_exactly(fd, request, sizeof request) || receive_exactly(fd, reply, 5)) return -1;
-  if (reply[0] != 5 || reply[1] != 0) return errno = ECONNREFUSED, -1;
+  if (reply[0] != 5 || reply[1] != 0) {
+    fprintf(stderr, "Cannot connect: the proxy answers with SOCKS5 reply %d\n", reply[1]);
+    return errno = ECONNREFUSED, -1;
+  }
   size_t address = reply[3] == 1 ? 4 : reply[3] == 4 ? 16 : reply[3] == 3 ? 1 + reply[4] : 0;
   if (!address) return errno = EPROTO, -1;
   return receive_exactly(fd, reply, address - 1 + 2); /* one byte of it is already here */

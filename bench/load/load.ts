@@ -92,7 +92,9 @@ async function readLine<Schema extends GenericSchema>(
   const complaint = text(stderr);
   for await (const line of createInterface({ input: stdout }))
     return parse(schema, JSON.parse(line));
-  throw new Error((await complaint).trim() || "Cannot measure: the load generator ended early");
+  // Of many streams that fail alike, one is enough.
+  const [reason] = (await complaint).split("\n");
+  throw new Error(reason || "Cannot measure: the load generator ended early");
 }
 
 async function end(child: ChildProcess): Promise<void> {

@@ -1,0 +1,80 @@
+import type { Carrier, CarrierEvents } from "../../protocol/carrier.ts";
+import type { Clock } from "../../protocol/clock.ts";
+
+export type Open = (events: CarrierEvents) => Carrier;
+
+/** A WebSocket without a network: two ends, messages in order, delivered in a later turn. */
+export interface CarrierPair {
+  readonly left: Open;
+  readonly right: Open;
+  /** Messages sent by each end so far. */
+  readonly sent: { readonly left: Uint8Array[]; readonly right: Uint8Array[] };
+  /** Ends both without a close handshake, as a lost network does. */
+  cut(): void;
+  /** From now on messages vanish, and nobody is told. */
+  blackHole(): void;
+}
+
+class End implements Carrier {
+  readonly sent: Uint8Array[] = [];
+  readonly #clock: Clock;
+  readonly #events: () => CarrierEvents | undefined;
+  readonly #close: (code: number, reason: string) => void;
+  readonly #delivers: () => boolean;
+
+  constructor(
+    clock: Clock,
+    peer: () => CarrierEvents | undefined,
+    close: (code: number, reason: string) => void,
+    delivers: () => boolean,
+  ) {
+    this.#clock = clock;
+    this.#events = peer;
+    this.#close = close;
+    this.#delivers = delivers;
+  }
+
+  send(message: Uint8Array<ArrayBuffer>): void {
+    this.sent.push(message);
+    if (!this.#delivers()) return;
+    // Copied, as a network does: the far end must not see later changes.
+    const copy = message.slice();
+    this.#clock.defer(() => {
+      if (this.#delivers()) this.#events()?.message(copy);
+    });
+  }
+
+  close(code: number, reason: string): void {
+    this.#clock.defer(() => this.#close(code, reason));
+  }
+}
+
+export function carrierPair(clock: Clock): CarrierPair {
+  let left: CarrierEvents | undefined;
+  let right: CarrierEvents | undefined;
+  let state: "open" | "silent" | "closed" = "open";
+  const close = (code: number, reason: string): void => {
+    if (state === "closed") return;
+    state = "closed";
+    left?.closed(code, reason);
+    right?.closed(code, reason);
+  };
+  const delivers = (): boolean => state === "open";
+  const leftEnd = new End(clock, () => right, close, delivers);
+  const rightEnd = new End(clock, () => left, close, delivers);
+  return {
+    left: (events) => {
+      left = events;
+      return leftEnd;
+    },
+    right: (events) => {
+      right = events;
+      return rightEnd;
+    },
+    sent: { left: leftEnd.sent, right: rightEnd.sent },
+    cut: () => close(1006, ""),
+    blackHole: () => {
+      state = "silent";
+    },
+  };
+}
