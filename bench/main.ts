@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { type Flags, parseFlags } from "./flags.ts";
 import { buildLoad } from "./load/load.ts";
 import { describeMachine, formatMachine } from "./machine.ts";
-import { allMeasurements, rowsOf } from "./measure/measurements.ts";
+import { measurementsOf, rowsOf } from "./measure/measurements.ts";
 import { formatReport, toJson } from "./report.ts";
-import { formatFailure, runRounds } from "./rounds.ts";
+import { formatRemark, runRounds } from "./rounds.ts";
 import { YARDSTICKS } from "./subjects/subjects.ts";
 import { Workshop } from "./workshop.ts";
 
@@ -16,7 +16,12 @@ for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.once(name, () => process.exit(130));
 }
 
-await main(parseFlags(process.argv.slice(2)));
+try {
+  await main(parseFlags(process.argv.slice(2)));
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}
 
 async function main({ topics, subjects: wanted, rounds, pace, json }: Flags): Promise<void> {
   const subjects = wanted.filter((subject) => {
@@ -28,13 +33,11 @@ async function main({ topics, subjects: wanted, rounds, pace, json }: Flags): Pr
   console.log(`${formatMachine(machine)}\n`);
 
   const workshop = new Workshop(mkdtempSync(join(tmpdir(), "edgesocks-bench-")));
-  const loadProgram = workshop.path("load");
+  const loadProgram = workshop.path("edgesocks-bench-load");
   buildLoad(loadProgram);
   const outcome = await runRounds({
     subjects,
-    measurements: allMeasurements.filter(({ rows }) =>
-      rows.some((row) => topics.includes(row.topic)),
-    ),
+    measurements: measurementsOf(topics),
     rounds,
     pace,
     loadProgram,
@@ -46,10 +49,10 @@ async function main({ topics, subjects: wanted, rounds, pace, json }: Flags): Pr
   const names = subjects.map(({ name }) => name);
   const frame = { rows: rowsOf(topics), subjects: names, yardsticks: YARDSTICKS };
   console.log(formatReport(outcome, frame));
-  for (const failure of outcome.failures) console.log(`Failed: ${formatFailure(failure)}`);
+  for (const remark of outcome.remarks) console.log(formatRemark(remark));
   if (json !== undefined) {
     const document = { machine, rounds, pace, ...toJson(outcome, frame) };
     writeFileSync(json, `${JSON.stringify(document, undefined, 2)}\n`);
   }
-  process.exitCode = outcome.failures.length > 0 ? 1 : 0;
+  process.exitCode = outcome.remarks.some(({ kind }) => kind === "failure") ? 1 : 0;
 }

@@ -19,23 +19,24 @@ export type Frame = Readonly<{
 }>;
 
 /** What --json writes, apart from the machine. */
-export function toJson({ samples, failures }: Outcome, frame: Frame): object {
+export function toJson({ samples, remarks }: Outcome, frame: Frame): object {
   const results = frame.subjects.map((subject) => {
     const cells = frame.rows.map((row) => [row.key, cellOf(samples, frame, subject, row)]);
     return [subject, Object.fromEntries(cells.filter(([, cell]) => cell !== undefined))];
   });
-  return { rows: frame.rows, results: Object.fromEntries(results), failures };
+  return { rows: frame.rows, results: Object.fromEntries(results), remarks };
 }
 
 /** A table for each row, with spread and comparison, and at the end one with all medians. */
 export function formatReport({ samples }: Outcome, frame: Frame): string {
-  const filled = frame.rows.filter(({ key }) => [...samples.values()].some((rows) => rows.has(key)));
+  const filled = frame.rows.filter(({ key }) =>
+    [...samples.values()].some((rows) => rows.has(key)),
+  );
   const details = filled.map((row) => formatRow(samples, frame, row));
-  const medians = filled.map((row) => [
-    row.label,
-    row.unit,
-    ...frame.subjects.map((subject) => formatNumber(cellOf(samples, frame, subject, row)?.median)),
-  ]);
+  const medians = filled.map((row) => {
+    const cells = frame.subjects.map((subject) => cellOf(samples, frame, subject, row));
+    return [row.label, row.unit].concat(cells.map((cell) => formatNumber(cell?.median)));
+  });
   const summary = formatTable([["medians", "", ...frame.subjects], ...medians], 2);
   const note = "Ratios say how many times better: 2 x is twice as good, 0.5 x half as good.";
   return [note, ...details, summary].join("\n\n");

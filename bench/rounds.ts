@@ -16,16 +16,22 @@ export type Plan = Readonly<{
   tell: (progress: string) => void;
 }>;
 
-/** A measurement that could not be made. */
-export type Failure = Readonly<{ subject: string; round: number; what: string; reason: string }>;
+/** Something to know beside the values. After a failure there is no value; a note leaves it as it is. */
+export type Remark = Readonly<{
+  kind: "failure" | "note";
+  subject: string;
+  round: number;
+  what: string;
+  text: string;
+}>;
 
 /** All values by subject, then by row, in the order of the rounds. */
 export type Samples = ReadonlyMap<string, ReadonlyMap<string, readonly number[]>>;
 
 /** Everything the rounds brought. */
-export type Outcome = Readonly<{ samples: Samples; failures: readonly Failure[] }>;
+export type Outcome = Readonly<{ samples: Samples; remarks: readonly Remark[] }>;
 
-type TurnOutcome = Readonly<{ values: Record<string, number>; failures: readonly Failure[] }>;
+type TurnOutcome = Readonly<{ values: Record<string, number>; remarks: readonly Remark[] }>;
 
 /**
  * Measures every subject once a round, each time with fresh processes: so a machine that grows slower
@@ -33,38 +39,40 @@ type TurnOutcome = Readonly<{ values: Record<string, number>; failures: readonly
  */
 export async function runRounds(plan: Plan): Promise<Outcome> {
   const samples = new Map(plan.subjects.map(({ name }) => [name, new Map<string, number[]>()]));
-  const failures: Failure[] = [];
+  const remarks: Remark[] = [];
   for (let round = 1; round <= plan.rounds; round++) {
     for (const subject of plan.subjects) {
       plan.tell(`round ${round} of ${plan.rounds}: ${subject.name}`);
       const turn = await runTurn(plan, subject, round);
-      failures.push(...turn.failures);
+      remarks.push(...turn.remarks);
       for (const [key, value] of Object.entries(turn.values)) {
         const rows = samples.get(subject.name);
         rows?.set(key, [...(rows.get(key) ?? []), value]);
       }
     }
   }
-  return { samples, failures };
+  return { samples, remarks };
 }
 
 /** One line for a human. */
-export function formatFailure({ subject, round, what, reason }: Failure): string {
-  return `${subject}, round ${round}: ${what}: ${reason}`;
+export function formatRemark({ kind, subject, round, what, text }: Remark): string {
+  return `${kind === "failure" ? "Failed" : "Note"}: ${subject}, round ${round}, ${what}: ${text}`;
 }
 
 async function runTurn(plan: Plan, subject: Subject, round: number): Promise<TurnOutcome> {
   const workshop = new Workshop(`${plan.folder}/${subject.name}-${round}`);
-  const failures: Failure[] = [];
+  const remarks: Remark[] = [];
   const values: Record<string, number> = {};
+  const remark = (kind: Remark["kind"], what: string, text: string) => {
+    const remark = { kind, subject: subject.name, round, what, text };
+    remarks.push(remark);
+    plan.tell(formatRemark(remark));
+  };
   const attempt = async (what: string, act: () => Promise<void>) => {
     try {
       await act();
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      const failure = { subject: subject.name, round, what, reason };
-      failures.push(failure);
-      plan.tell(formatFailure(failure));
+      remark("failure", what, error instanceof Error ? error.message : String(error));
     }
   };
 
@@ -72,13 +80,14 @@ async function runTurn(plan: Plan, subject: Subject, round: number): Promise<Tur
     const running = await subject.start(workshop);
     const load = await Load.start(plan.loadProgram, running.proxyPort);
     for (const measurement of plan.measurements) {
-      await attempt(measurement.rows[0]?.topic ?? "", async () => {
-        Object.assign(values, await measurement.run({ running, load, pace: plan.pace }));
+      const note = (text: string) => remark("note", measurement.name, text);
+      await attempt(measurement.name, async () => {
+        Object.assign(values, await measurement.run({ running, load, pace: plan.pace, note }));
       });
     }
     await load.stop();
   });
-  if (failures.length > 0) plan.tell(workshop.lastWords());
+  if (remarks.some(({ kind }) => kind === "failure")) plan.tell(workshop.lastWords());
   await workshop.stop();
-  return { values, failures };
+  return { values, remarks };
 }

@@ -10,7 +10,7 @@ const START_LIMIT_MS = 15_000;
 /** A drain may take 5 s; what still runs after this is killed. */
 const STOP_LIMIT_MS = 6000;
 
-const LAST_LINES = 5;
+const LAST_LINES = 12;
 
 /** A process that a workshop started. */
 export type Worker = Readonly<{ name: string; pid: number; child: ChildProcess; logPath: string }>;
@@ -96,24 +96,24 @@ export class Workshop {
 
   /** Ends what runs here, the youngest first, and removes the folder. */
   async stop(): Promise<void> {
-    for (const { pid } of this.#workers.toReversed()) await endTree(pid);
+    for (const worker of this.#workers.toReversed()) await endTree(worker);
     process.off("exit", this.#killOnExit);
     this.#remove();
   }
 
   /** The same at once and without waiting, when this process ends in the middle of its work. */
   readonly #killOnExit = (): void => {
-    const roots = this.#workers.map(({ pid }) => pid);
-    for (const { pid } of processTree(roots)) signal(pid, "SIGKILL");
-    for (const pid of roots) signal(-pid, "SIGKILL");
+    const living = this.#workers.filter((worker) => !hasEnded(worker));
+    for (const { pid } of processTree(living.map(({ pid }) => pid))) signal(pid, "SIGKILL");
+    for (const { pid } of this.#workers) signal(-pid, "SIGKILL");
     this.#remove();
   };
 
   async #until(worker: Worker, isReady: () => boolean | Promise<boolean>): Promise<void> {
     const deadline = Date.now() + START_LIMIT_MS;
     while (!(await isReady())) {
-      const { exitCode, signalCode } = worker.child;
-      if (exitCode !== null || signalCode !== null) {
+      if (hasEnded(worker)) {
+        const { exitCode, signalCode } = worker.child;
         throw new Error(`${worker.name} ended (${exitCode ?? signalCode})${lastLines(worker)}`);
       }
       if (Date.now() > deadline) throw new Error(`${worker.name} is not ready${lastLines(worker)}`);
@@ -126,14 +126,18 @@ export class Workshop {
   }
 }
 
-async function endTree(root: number): Promise<void> {
-  const tree = processTree([root]);
-  signal(root, "SIGTERM");
+async function endTree(worker: Worker): Promise<void> {
+  const tree = hasEnded(worker) ? [] : processTree([worker.pid]);
+  if (tree.length > 0) signal(worker.pid, "SIGTERM");
   const deadline = Date.now() + STOP_LIMIT_MS;
   while (tree.some(isRunning) && Date.now() < deadline) await sleep(POLL_MS);
   for (const { pid } of tree.filter(isRunning)) signal(pid, "SIGKILL");
   // What outlived its parent is still in the group that start() made.
-  signal(-root, "SIGKILL");
+  signal(-worker.pid, "SIGKILL");
+}
+
+function hasEnded({ child }: Worker): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
 }
 
 function signal(pid: number, name: NodeJS.Signals): void {

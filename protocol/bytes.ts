@@ -73,33 +73,40 @@ export class ByteReader {
   }
 }
 
-/** Writes big-endian fields into a buffer that grows; `take()` gives what was written. */
+/** Writes big-endian fields into a buffer that grows when it must; `take()` gives what was written. */
 export class ByteWriter {
   #bytes: Uint8Array<ArrayBuffer>;
   #view: DataView;
   #length = 0;
 
-  constructor(capacity = 64) {
-    this.#bytes = new Uint8Array(capacity);
-    this.#view = new DataView(this.#bytes.buffer);
+  /** Begins with `memory`, which is the writer's until somebody has done with take(). */
+  constructor(memory: ArrayBuffer = new ArrayBuffer(64)) {
+    this.#bytes = new Uint8Array(memory);
+    this.#view = new DataView(memory);
   }
 
   get length(): number {
     return this.#length;
   }
 
+  // In each of these #grow comes first, on a line of its own: it may replace the buffer, and
+  // `this.#view.setUint8(this.#grow(1), ...)` would look at the old one.
+
   u8(value: number): this {
-    this.#view.setUint8(this.#grow(1), value);
+    const at = this.#grow(1);
+    this.#view.setUint8(at, value);
     return this;
   }
 
   u16(value: number): this {
-    this.#view.setUint16(this.#grow(2), value);
+    const at = this.#grow(2);
+    this.#view.setUint16(at, value);
     return this;
   }
 
   u32(value: number): this {
-    this.#view.setUint32(this.#grow(4), value);
+    const at = this.#grow(4);
+    this.#view.setUint32(at, value);
     return this;
   }
 
@@ -111,7 +118,6 @@ export class ByteWriter {
   }
 
   bytes(value: Uint8Array): this {
-    // Grown first: #grow may replace the buffer, so the offset is taken before `set` looks at it.
     const at = this.#grow(value.length);
     this.#bytes.set(value, at);
     return this;

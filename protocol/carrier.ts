@@ -4,8 +4,11 @@
  * (PROTOCOL.md section 6.3) bounds what a carrier's queue can hold, on every platform alike.
  */
 export interface Carrier {
-  /** Queues one binary message. The carrier owns `message` from here on. Never throws. */
-  send(message: Uint8Array<ArrayBuffer>): void;
+  /**
+   * Queues one binary message; `done` is called once its memory may be used again, which may be
+   * before this returns. Never throws.
+   */
+  send(message: Uint8Array<ArrayBuffer>, done: () => void): void;
   /** Closes after what was sent; `closed` follows. Idempotent. */
   close(code: number, reason: string): void;
 }

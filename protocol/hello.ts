@@ -104,7 +104,7 @@ export function decodeHello(payload: Uint8Array): Hello {
 function encodeValue(type: FieldCodec["type"], value: string | number | Uint8Array): Uint8Array {
   if (typeof value === "string") return encodeText(value, MAX_TEXT);
   if (typeof value !== "number") return value;
-  const writer = new ByteWriter(8);
+  const writer = new ByteWriter();
   if (type === "u8") writer.u8(value);
   else if (type === "u64") writer.u64(value);
   else writer.u32(value);

@@ -59,7 +59,7 @@ export class KeepAlive {
     if (silentMs >= PING_INTERVAL_MS * (MISSED_PINGS + 1)) return this.#actions.dead(silentMs);
     this.#schedule();
     if (!this.#actions.pings) return;
-    const stamp = new ByteWriter(8).u64(Math.floor(this.#clock.now() * 1000));
+    const stamp = new ByteWriter().u64(Math.floor(this.#clock.now() * 1000));
     this.#actions.ping(stamp.take());
   }
 }

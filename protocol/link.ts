@@ -6,6 +6,7 @@ import { CarrierError, messageOf, ProtocolError } from "./errors.ts";
 import { appendFrame, decodeFrames, type Frame } from "./frame.ts";
 import type { Hello } from "./hello.ts";
 import { KeepAlive } from "./keep-alive.ts";
+import { MESSAGE_BYTES, MessageMemory, TURN_BYTES } from "./message-memory.ts";
 import { Scheduler } from "./scheduler.ts";
 import type { Stream, StreamPort } from "./stream.ts";
 import { CloseCode, FrameType, GoAwayReason, PROTOCOL_VERSION } from "./wire.ts";
@@ -39,10 +40,6 @@ export interface LinkOptions {
 
 /** The peer must have said HELLO by then. */
 const HELLO_TIMEOUT_MS = 10_000;
-/** Stream bytes of one DATA frame: one turn. Small enough that a keystroke waits for little. */
-const TURN_BYTES = 65_536;
-/** A message is sent once it holds this much; with the last turn it stays far below MAX_MESSAGE. */
-const MESSAGE_BYTES = 131_072;
 /** Control frames that may wait for one turn of the event loop; beyond it the peer is flooding us. */
 const MAX_CONTROL_FRAMES = 65_536;
 
@@ -57,6 +54,7 @@ export class Link implements StreamPort, CarrierEvents {
   readonly #scheduler = new Scheduler<Stream>();
   readonly #control: Frame[] = [];
   readonly #grants = new Set<Stream>();
+  readonly #memory = new MessageMemory();
   #host: LinkHost | undefined;
   #inFlight = new SendWindow(0);
   #carrierWindow = 0;
@@ -243,11 +241,13 @@ export class Link implements StreamPort, CarrierEvents {
   #flush(): void {
     if (this.#isClosed) return;
     while (this.#hasControl() || this.#nextDataBytes() > 0) {
-      const writer = new ByteWriter(256 + this.#nextDataBytes());
+      const memory = this.#nextDataBytes() > 0 ? this.#memory.take() : undefined;
+      const writer = new ByteWriter(memory);
       this.#appendControl(writer);
       this.#appendData(writer);
       if (writer.length === 0) return;
-      this.#carrier.send(writer.take());
+      const message = writer.take();
+      this.#carrier.send(message, () => this.#memory.giveBack(message.buffer));
     }
   }
 
@@ -315,7 +315,7 @@ export class Link implements StreamPort, CarrierEvents {
     const writer = new ByteWriter();
     const text = reason.message;
     appendFrame(writer, { type: FrameType.GoAway, reason: reason.goAway, drainMs: 0, text });
-    this.#carrier.send(writer.take());
+    this.#carrier.send(writer.take(), () => {});
     this.#end(CloseCode.ProtocolError, reason);
   }
 

@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { PINGS_MAX = 100000, PING_PAUSE_MS = 1 };
+enum { PINGS_MAX = 100000, PING_PAUSE_MS = 1, STILL_S = 2 };
 
 static const struct options *settings;
 static int stream_mode, control_fd;
@@ -36,8 +36,9 @@ static void *run_stream(void *argument) {
 
 static struct counts ask(char question) {
   struct counts counts;
-  if (send(control_fd, &question, 1, MSG_NOSIGNAL) != 1) fail("ask the target");
-  if (recv(control_fd, &counts, sizeof counts, MSG_WAITALL) != sizeof counts) {
+  errno = ECONNRESET; /* what an early end amounts to; recv() does not set it then */
+  if (send(control_fd, &question, 1, MSG_NOSIGNAL) != 1 ||
+      recv(control_fd, &counts, sizeof counts, MSG_WAITALL) != sizeof counts) {
     fail("ask the target");
   }
   return counts;
@@ -56,21 +57,31 @@ static struct counts start_streams(const struct options *options, int mode) {
   return before;
 }
 
-/* Ends all streams and returns the bytes of all of them, once every byte sent has arrived. */
-static uint64_t stop_streams(struct counts before) {
-  double deadline = now_s() + SOCKET_TIMEOUT_S;
+/* How much came through a proxy from the first byte to the last, and how much never did. */
+struct total {
+  uint64_t bytes, lost;
+};
+
+/* Ends all streams in order, so that nothing is still on its way or cancelled. */
+static struct total stop_streams(struct counts before) {
+  int is_source = stream_mode == MODE_SOURCE;
+  double still_since = now_s();
   atomic_fetch_add(&epoch, 1);
-  while (now_s() < deadline) {
-    struct counts counts = ask(stream_mode == MODE_SOURCE ? ASK_STOP : ASK_COUNTS);
-    int is_over = atomic_load(&ended) == settings->streams;
+  for (struct total last = {0}, total;; last = total) {
+    struct counts counts = ask(is_source ? ASK_STOP : ASK_COUNTS);
+    int open = settings->streams - atomic_load(&ended);
     uint64_t here = atomic_load(&moved);
-    uint64_t there = stream_mode == MODE_SOURCE ? counts.sourced - before.sourced
-                                                : counts.sunk - before.sunk;
-    if (is_over && here == there) return here;
+    uint64_t there = is_source ? counts.sourced - before.sourced : counts.sunk - before.sunk;
+    total.bytes = is_source ? here : there;
+    total.lost = is_source ? there - here : here - there;
+    if (!open && !total.lost) return total;
+    if (last.bytes != total.bytes) still_since = now_s();
+    if (now_s() - still_since > STILL_S) {
+      if (open) die("end all streams", ETIMEDOUT);
+      return total;
+    }
     sleep_ms(5);
   }
-  die("account for all bytes", ETIMEDOUT);
-  return 0;
 }
 
 /* What has arrived. Uploads are counted by the target: what waits inside a proxy does not count. */
@@ -87,9 +98,10 @@ void bulk(const struct options *options, int mode) {
   uint64_t bytes = arrived() - first;
   double seconds = now_s() - start;
   if (!bytes) die("move bytes", ETIMEDOUT);
-  uint64_t all = stop_streams(before);
-  printf("{\"bytes\":%llu,\"seconds\":%.6f,\"allBytes\":%llu}\n", (unsigned long long)bytes, seconds,
-         (unsigned long long)all);
+  struct total total = stop_streams(before);
+  printf("{\"bytes\":%llu,\"seconds\":%.6f,\"allBytes\":%llu,\"lostBytes\":%llu}\n",
+         (unsigned long long)bytes, seconds, (unsigned long long)total.bytes,
+         (unsigned long long)total.lost);
 }
 
 static int by_size(const void *left, const void *right) {

@@ -64,6 +64,7 @@ export class Load {
     schema: Schema,
     act: (found: InferOutput<Schema>) => Result | Promise<Result>,
   ): Promise<Result> {
+    if (hasEnded(this.#target)) throw new Error("Cannot measure: the target has ended");
     const ports = { proxy: this.#proxyPort, target: this.#targetPort };
     const client = start(this.#program, command, { ...ports, ...numbers });
     try {
@@ -98,8 +99,11 @@ async function readLine<Schema extends GenericSchema>(
 }
 
 async function end(child: ChildProcess): Promise<void> {
-  const isOver = child.exitCode !== null || child.signalCode !== null;
-  const exit = isOver ? undefined : once(child, "exit");
+  const exit = hasEnded(child) ? undefined : once(child, "exit");
   child.stdin?.end();
   await exit;
+}
+
+function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null;
 }

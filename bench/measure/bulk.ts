@@ -3,12 +3,18 @@ import { number, object } from "valibot";
 import { processUse } from "../process-tree.ts";
 import type { Measurement, Row, Turn } from "./measurement.ts";
 
-const result = object({ bytes: number(), seconds: number(), allBytes: number() });
+const result = object({
+  bytes: number(),
+  seconds: number(),
+  allBytes: number(),
+  lostBytes: number(),
+});
 
 type Kind = Readonly<{ command: "download" | "upload"; streams: number }>;
 
 /** One stream from the target, and the CPU time that it costs. */
 export const download: Measurement = {
+  name: "download",
   rows: [
     speedRow("download", "download, one stream"),
     cpuRow("cpu-client", "CPU of the client's side"),
@@ -40,14 +46,16 @@ export const download32 = speedOnly("download32", "download, 32 streams", {
 
 function speedOnly(topic: string, label: string, kind: Kind): Measurement {
   return {
+    name: topic,
     rows: [speedRow(topic, label)],
     run: async (turn) => ({ [topic]: (await move(turn, kind)).speed }),
   };
 }
 
-async function move({ load, pace }: Turn, { command, streams }: Kind) {
+async function move({ load, pace, note }: Turn, { command, streams }: Kind) {
   const numbers = { streams, warm: pace.warmMs, window: pace.windowMs };
-  const { bytes, seconds, allBytes } = await load.run(command, numbers, result);
+  const { bytes, seconds, allBytes, lostBytes } = await load.run(command, numbers, result);
+  if (lostBytes > 0) note(`${lostBytes} bytes never arrived, though no stream broke`);
   return { speed: bytes / seconds / 1e6, gigabytes: allBytes / 1e9 };
 }
 

@@ -11,6 +11,7 @@ const result = object({ open: number() });
 
 /** What an idle session adds to the memory of a process that has only just started. */
 export const idle: Measurement = {
+  name: "idle",
   rows: [
     memoryRow("idle-client", "idle session, client's side"),
     memoryRow("idle-server", "idle session, server's side"),

@@ -13,6 +13,8 @@ export type Row = Readonly<{
 
 /** How much time a measurement takes. */
 export type Pace = Readonly<{
+  /** Load after a start, before the first measurement that wants a warm subject. */
+  warmUpMs: number;
   /** Load before the clock starts. */
   warmMs: number;
   windowMs: number;
@@ -21,10 +23,17 @@ export type Pace = Readonly<{
 }>;
 
 /** One subject while it is measured. */
-export type Turn = Readonly<{ running: Running; load: Load; pace: Pace }>;
+export type Turn = Readonly<{
+  running: Running;
+  load: Load;
+  pace: Pace;
+  /** Puts something on record that the values do not tell. */
+  note: (text: string) => void;
+}>;
 
 /** Something that is done to a running subject and fills one or more rows. */
 export interface Measurement {
+  readonly name: string;
   readonly rows: readonly Row[];
   /** The values by key of their row. A row without a value does not apply to this subject. */
   run(turn: Turn): Promise<Readonly<Record<string, number>>>;

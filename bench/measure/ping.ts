@@ -3,6 +3,7 @@ import type { Measurement } from "./measurement.ts";
 
 /** 64 bytes there and back on one stream while four others download as fast as they can. */
 export const ping: Measurement = {
+  name: "ping",
   rows: [
     {
       key: "ping-median",

@@ -6,6 +6,7 @@ const SESSIONS_MAX = 12_000;
 
 /** Short sessions, 32 at a time: handshake, one request of 64 bytes and its answer, close. */
 export const sessions: Measurement = {
+  name: "sessions",
   rows: [{ key: "sessions", topic: "sessions", label: "new sessions", unit: "/s", better: "more" }],
   async run({ load, pace }) {
     const numbers = {

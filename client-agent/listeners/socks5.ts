@@ -52,7 +52,7 @@ export function* socks5(users: Users): Handshake<SocksRequest> {
 
 /** The reply of RFC 1928 section 6. */
 export function encodeReply(rep: number, bound: Address): Uint8Array {
-  const writer = new ByteWriter(32).u8(SOCKS_VERSION).u8(rep).u8(0);
+  const writer = new ByteWriter().u8(SOCKS_VERSION).u8(rep).u8(0);
   encodeAddress(writer, bound);
   return writer.take();
 }

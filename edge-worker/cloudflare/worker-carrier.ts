@@ -21,8 +21,10 @@ export function acceptCarrier(socket: WebSocket, events: CarrierEvents): Carrier
   return {
     // send() queues without bound and reports nothing (workerd#988). The carrier window bounds
     // that queue: ARCHITECTURE.md, "Where bytes may wait". It throws once the socket has closed.
-    send: (message) => {
+    send: (message, done) => {
       if (isOpen) socket.send(message);
+      // It has copied the bytes.
+      done();
     },
     close: (code, reason) => {
       if (isOpen) socket.close(code, reason);

@@ -27,7 +27,8 @@ export function attachCarrier(socket: WebSocket, events: CarrierEvents): Carrier
     events.closed(code, failure === "" ? reason.toString() : failure);
   });
   return {
-    send: (message) => socket.send(message),
+    // Called with an error too, when the socket has closed: its memory is free either way.
+    send: (message, done) => socket.send(message, () => done()),
     close: (code, reason) => {
       if (socket.readyState === socket.CLOSED) return;
       socket.close(code, reason);

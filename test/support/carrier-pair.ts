@@ -34,11 +34,13 @@ class End implements Carrier {
     this.#delivers = delivers;
   }
 
-  send(message: Uint8Array<ArrayBuffer>): void {
-    this.sent.push(message);
-    if (!this.#delivers()) return;
-    // Copied, as a network does: the far end must not see later changes.
+  send(message: Uint8Array<ArrayBuffer>, done: () => void): void {
+    // Copied, as a network does: the sender may use its memory again at once.
     const copy = message.slice();
+    message.fill(0xee);
+    done();
+    this.sent.push(copy);
+    if (!this.#delivers()) return;
     this.#clock.defer(() => {
       if (this.#delivers()) this.#events()?.message(copy);
     });

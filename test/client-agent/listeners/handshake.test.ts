@@ -1,0 +1,121 @@
+import { describe, expect, it } from "vitest";
+import {
+  bytes,
+  drive,
+  ExactReader,
+  type Handshake,
+  uint16,
+  uint8,
+  write,
+} from "../../../client-agent/listeners/handshake.ts";
+import { FakeChannel } from "../../support/fake-channel.ts";
+import { CHUNK_SIZES, inChunks, outcomeOf } from "../../support/handshake-outcome.ts";
+import { hex, toHex } from "../../support/hex.ts";
+
+describe("ExactReader.exactly()", () => {
+  it("puts a length together from several chunks", async () => {
+    const reader = new ExactReader(new FakeChannel(hex("01"), hex("0203"), hex("04")));
+    expect(await reader.exactly(4)).toEqual(hex("01 02 03 04"));
+  });
+
+  it("takes several lengths out of one chunk", async () => {
+    const reader = new ExactReader(new FakeChannel(hex("01 02 03 04")));
+    expect(await reader.exactly(1)).toEqual(hex("01"));
+    expect(await reader.exactly(3)).toEqual(hex("02 03 04"));
+  });
+
+  it("reads nothing for a length that it has already", async () => {
+    const reader = new ExactReader(new FakeChannel(hex("01 02")));
+    await reader.exactly(1);
+    expect(await reader.exactly(0)).toEqual(hex(""));
+    expect(await reader.exactly(1)).toEqual(hex("02"));
+  });
+
+  it("rejects with ERR_HANDSHAKE_EOF when the client leaves too early", async () => {
+    const client = new FakeChannel(hex("01"));
+    client.farEnd();
+    const reader = new ExactReader(client);
+    await expect(reader.exactly(2)).rejects.toMatchObject({ code: "ERR_HANDSHAKE_EOF" });
+  });
+
+  it("rejects with the channel's own error when the connection breaks", async () => {
+    const client = new FakeChannel();
+    const reading = new ExactReader(client).exactly(1);
+    client.breakOff();
+    await expect(reading).rejects.toMatchObject({ code: "connection-reset" });
+  });
+});
+
+describe("ExactReader.rest", () => {
+  it("holds what came behind the bytes asked for", async () => {
+    const reader = new ExactReader(new FakeChannel(hex("01 02 03")));
+    await reader.exactly(1);
+    expect(reader.rest).toEqual(hex("02 03"));
+  });
+
+  it("is a copy: the channel may use a chunk's memory again", async () => {
+    const client = new FakeChannel(hex("01 02 03"));
+    const reader = new ExactReader(client);
+    await reader.exactly(1);
+    client.farEnd();
+    await client.read();
+    expect(reader.rest).toEqual(hex("02 03"));
+  });
+});
+
+describe("drive()", () => {
+  function* greeting(): Handshake<{ version: number; port: number; tail: string }> {
+    const version = yield* uint8();
+    yield* write(0x05, version);
+    const port = yield* uint16();
+    const tail = toHex(yield* bytes(yield* uint8()));
+    yield* write(0xff);
+    return { version, port, tail };
+  }
+
+  it.each(CHUNK_SIZES)("comes to the same in chunks of %i", async (size) => {
+    const outcome = await outcomeOf(greeting(), inChunks(hex("04 1f90 02 aabb ccdd"), size));
+    expect(outcome).toEqual({
+      result: { version: 4, port: 8080, tail: "aabb" },
+      rest: "ccdd",
+      told: "0504ff",
+    });
+  });
+
+  it("writes before it waits for more", async () => {
+    const client = new FakeChannel(hex("04"));
+    const driving = drive(greeting(), client, new ExactReader(client));
+    await expect.poll(() => toHex(client.written)).toBe("0504");
+    client.arrive(hex("0050 00"));
+    expect(await driving).toEqual({ version: 4, port: 80, tail: "" });
+  });
+
+  it("rejects with what the handshake throws", async () => {
+    function* failing(): Handshake<never> {
+      yield* uint8();
+      throw new RangeError("no");
+    }
+    expect((await outcomeOf(failing(), [hex("01")])).error).toEqual(new RangeError("no"));
+  });
+
+  it("rejects when the client cannot be written to", async () => {
+    const client = new FakeChannel(hex("04"));
+    const reader = new ExactReader(client);
+    await reader.exactly(1);
+    client.breakOff();
+    const driving = drive(write(0x01), client, reader);
+    await expect(driving).rejects.toMatchObject({ code: "connection-reset" });
+  });
+});
+
+describe("uint16()", () => {
+  it("is big-endian", async () => {
+    expect((await outcomeOf(uint16(), [hex("ff 01")])).result).toBe(0xff01);
+  });
+});
+
+describe("bytes()", () => {
+  it("asks for nothing when the length is 0", async () => {
+    expect(bytes(0).next()).toEqual({ done: true, value: new Uint8Array() });
+  });
+});
