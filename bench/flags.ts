@@ -14,7 +14,7 @@ export type Flags = Readonly<{
 }>;
 
 const ORDINARY = { rounds: 5, pace: { warmUpMs: 800, warmMs: 300, windowMs: 700, settleMs: 400 } };
-const QUICK = { rounds: 2, pace: { warmUpMs: 400, warmMs: 150, windowMs: 300, settleMs: 200 } };
+const QUICK = { rounds: 2, pace: { warmUpMs: 300, warmMs: 150, windowMs: 300, settleMs: 200 } };
 
 /** Reads the command line. Ends the process with 0 after --help, with 2 after a mistake. */
 export function parseFlags(args: readonly string[]): Flags {

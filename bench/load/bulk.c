@@ -68,13 +68,13 @@ static struct total stop_streams(struct counts before) {
   double still_since = now_s();
   atomic_fetch_add(&epoch, 1);
   for (struct total last = {0}, total;; last = total) {
-    struct counts counts = ask(is_source ? ASK_STOP : ASK_COUNTS);
     int open = settings->streams - atomic_load(&ended);
+    struct counts counts = ask(is_source ? ASK_STOP : ASK_COUNTS);
     uint64_t here = atomic_load(&moved);
     uint64_t there = is_source ? counts.sourced - before.sourced : counts.sunk - before.sunk;
     total.bytes = is_source ? here : there;
     total.lost = is_source ? there - here : here - there;
-    if (!open && !total.lost) return total;
+    if (!open && (is_source || !total.lost)) return total;
     if (last.bytes != total.bytes) still_since = now_s();
     if (now_s() - still_since > STILL_S) {
       if (open) die("end all streams", ETIMEDOUT);

@@ -79,7 +79,6 @@ describe("parseHost()", () => {
     "1.2.3.4.5",
     "a.0x1",
     "\u00ad",
-    "xn--",
     "a\uD800b",
     `${"a".repeat(64)}.example`,
   ])("refuses %j", (text) => {
@@ -94,6 +93,13 @@ describe("parseHost()", () => {
     expect(parseHost(`${host}.`)).toEqual({ kind: "name", host });
     expect(() => parseHost(`${host}a`)).toThrow(StreamError);
   });
+
+  it.each(["｛a.example", "a｝.example", "｀a.example", "＂a.example", "｜a.example"])(
+    "refuses %j, which becomes a name with a delimiter in it",
+    (text) => {
+      expect(() => parseHost(text)).toThrow(StreamError);
+    },
+  );
 
   it("leaves what it has made as it is, for any text that it takes", () => {
     const piece = fc.oneof(

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { Uplink } from "../../../client-agent/carriers/uplink.ts";
 import { Metrics } from "../../../client-agent/observe/metrics.ts";
 import { parseAddress } from "../../../protocol/address.ts";
@@ -13,8 +13,8 @@ import { helloWith } from "../../support/session-pair.ts";
 const EDGE = "wss://edge.example/path";
 const target = parseAddress("example.com", 443);
 
-/** An uplink that is running, to an edge of that mood. Pauses are the shortest there are. */
-async function runningUplink(mood: Mood = "answers") {
+/** An uplink that has just begun to run, to an edge of that mood. Its pauses are the shortest. */
+function startUplink(mood: Mood) {
   const clock = new FakeClock();
   const edge = new FakeEdge(clock);
   edge.mood = mood;
@@ -30,19 +30,24 @@ async function runningUplink(mood: Mood = "answers") {
     edge: EDGE,
   });
   let hasEnded = false;
-  const ended = uplink.run().then(() => (hasEnded = true));
-  await clock.run();
+  void uplink.run().then(() => (hasEnded = true));
   return {
     clock,
     edge,
     log,
     uplink,
-    ended,
     hasEnded: () => hasEnded,
     metric: (series: string) => metricValue(metrics, series),
     /** The times between dials so far. */
     pauses: (): number[] => edge.dialledAt.slice(1).map((at, i) => at - (edge.dialledAt[i] ?? 0)),
   };
+}
+
+/** The same, once all that happens at once has happened. */
+async function runningUplink(mood: Mood = "answers") {
+  const running = startUplink(mood);
+  await running.clock.run();
+  return running;
 }
 
 describe("Uplink.session()", () => {
@@ -254,12 +259,13 @@ describe("Uplink.stop()", () => {
     },
   );
 
-  it("ends run() though the edge says HELLO only afterwards", async () => {
-    const { clock, edge, uplink, hasEnded } = await runningUplink("says nothing");
+  it("ends run() though the edge's HELLO comes only afterwards", async () => {
+    const { clock, edge, uplink, hasEnded } = startUplink("answers");
+    await vi.waitUntil(() => edge.carriers.length === 1);
     uplink.stop();
-    for (const carriers of edge.carriers) edge.greet(carriers);
     await clock.advance(60_000);
     expect(hasEnded()).toBe(true);
+    expect(edge.sessions.map(({ linkCount }) => linkCount)).not.toContain(1);
     expect(clock.timerCount).toBe(0);
   });
 

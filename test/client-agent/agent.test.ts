@@ -1,0 +1,41 @@
+import { describe, expect, it } from "vitest";
+import { createAgent } from "../../client-agent/agent.ts";
+import { FakeChannel } from "../support/fake-channel.ts";
+import { FakeClock } from "../support/fake-clock.ts";
+import { FakeEdge } from "../support/fake-edge.ts";
+import { hex, toHex } from "../support/hex.ts";
+import { recordedLog } from "../support/log.ts";
+import { metricValue } from "../support/metric-value.ts";
+
+describe("createAgent()", () => {
+  it("serves a client that named itself by a stream of its edge", async () => {
+    const clock = new FakeClock();
+    const edge = new FakeEdge(clock);
+    const { door, uplink, metrics } = createAgent({
+      clock,
+      log: recordedLog(),
+      random: () => 0,
+      dial: edge.dial,
+      edge: "wss://edge.example/",
+      users: new Map([["alice", "secret"]]),
+      handshakeTimeoutMs: 30_000,
+    });
+    const running = uplink.run();
+    const greeting = hex("05 01 02  01 05 616c696365 06 736563726574");
+    const client = new FakeChannel(greeting, hex("05 01 00 01 01020304 0050"));
+    const served = door.serve(client);
+    await clock.run();
+    const [incoming] = edge.incoming;
+    expect(incoming?.address).toEqual({ kind: "ipv4", host: "1.2.3.4", port: 80 });
+    incoming?.stream.refuse("denied", "Cannot connect");
+    client.farEnd();
+    await clock.run();
+    await served;
+    expect(toHex(client.written)).toBe("0502 0100 05020001 000000000000".replaceAll(" ", ""));
+    expect(await metricValue(metrics, 'edgesocks_requests_failed_total{reason="denied"}')).toBe(1);
+    uplink.stop();
+    await clock.run();
+    await running;
+    expect(clock.timerCount).toBe(0);
+  });
+});

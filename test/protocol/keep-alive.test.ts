@@ -1,0 +1,88 @@
+import { describe, expect, it } from "vitest";
+import { ByteReader, ByteWriter } from "../../protocol/bytes.ts";
+import { KeepAlive, PING_INTERVAL_MS } from "../../protocol/keep-alive.ts";
+import { FakeClock } from "../support/fake-clock.ts";
+
+interface Watched {
+  readonly clock: FakeClock;
+  readonly alive: KeepAlive;
+  /** When each PING was sent, as its stamp says, in milliseconds. */
+  readonly pings: number[];
+  /** Silent milliseconds that a death was announced with. */
+  readonly deaths: number[];
+}
+
+function watched(pings = true): Watched {
+  const clock = new FakeClock();
+  const sent: number[] = [];
+  const deaths: number[] = [];
+  const alive = new KeepAlive(clock, {
+    pings,
+    ping: (stamp) => void sent.push(new ByteReader(stamp).u64() / 1000),
+    dead: (silentMs) => void deaths.push(silentMs),
+  });
+  return { clock, alive, pings: sent, deaths };
+}
+const stampOf = (milliseconds: number): Uint8Array => new ByteWriter().u64(milliseconds * 1000).take();
+
+describe("KeepAlive", () => {
+  it("pings every 30 s, with the time of its clock in microseconds", async () => {
+    const { clock, pings } = watched();
+    await clock.advance(60_000);
+    expect(pings).toEqual([30_000, 60_000]);
+  });
+
+  it("is dead after two missed pings: 90 s of silence, no sooner [M-28]", async () => {
+    const { clock, pings, deaths } = watched();
+    await clock.advance(3 * PING_INTERVAL_MS - 1);
+    expect(deaths).toEqual([]);
+    await clock.advance(1);
+    expect([deaths, pings.length, clock.timerCount]).toEqual([[90_000], 2, 0]);
+  });
+
+  it("is dead no later than 120 s after the last sign of life, whenever that came [M-28]", async () => {
+    const { clock, alive, deaths } = watched();
+    await clock.advance(50);
+    alive.heard();
+    await clock.advance(119_950);
+    expect(deaths).toEqual([119_950]);
+  });
+
+  it("lives while anything is heard, without an answer to its pings", async () => {
+    const { clock, alive, deaths } = watched();
+    for (let minute = 0; minute < 10; minute++) {
+      await clock.advance(60_000);
+      alive.heard();
+    }
+    expect(deaths).toEqual([]);
+  });
+
+  it("notices silence without pings of its own, as on the edge", async () => {
+    const { clock, pings, deaths } = watched(false);
+    await clock.advance(90_000);
+    expect([pings, deaths]).toEqual([[], [90_000]]);
+  });
+
+  it("measures the round trip from the stamp", async () => {
+    const { clock, alive } = watched();
+    expect(alive.roundTripMs).toBeUndefined();
+    await clock.advance(30_040);
+    alive.answered(stampOf(30_000));
+    expect(alive.roundTripMs).toBe(40);
+  });
+
+  it("refuses a stamp that it cannot have sent yet [M-29]", async () => {
+    const { clock, alive } = watched();
+    await clock.advance(1000);
+    const forged = expect.objectContaining({ name: "ProtocolError", code: "ERR_FRAME_FIELD" });
+    expect(() => alive.answered(stampOf(1001))).toThrow(forged);
+    expect(() => alive.answered(new Uint8Array(8).fill(0xff))).toThrow(forged);
+  });
+
+  it("leaves no timer when it is stopped", async () => {
+    const { clock, alive, pings } = watched();
+    alive.stop();
+    await clock.advance(200_000);
+    expect([clock.timerCount, pings]).toEqual([0, []]);
+  });
+});

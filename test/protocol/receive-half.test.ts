@@ -1,0 +1,126 @@
+import { describe, expect, it } from "vitest";
+import { ReceiveHalf } from "../../protocol/receive-half.ts";
+import { hex } from "../support/hex.ts";
+import { fateOf } from "../support/stream-bytes.ts";
+
+const code = (expected: string): unknown => expect.objectContaining({ name: "ProtocolError", code: expected });
+
+/** A half, and the sum of what it has given back to the session. */
+function half(windowBytes = 10): { half: ReceiveHalf; returned: () => number } {
+  let sum = 0;
+  return { half: new ReceiveHalf(windowBytes, (bytes) => (sum += bytes)), returned: () => sum };
+}
+
+describe("ReceiveHalf", () => {
+  it("gives chunks in order, to readers that waited and to those that come later", async () => {
+    const { half: receiving } = half();
+    const first = receiving.read();
+    receiving.arrive(hex("01"));
+    receiving.arrive(hex("02"));
+    receiving.arrive(hex("0304"));
+    expect(await first).toEqual(hex("01"));
+    expect([await receiving.read(), await receiving.read()]).toEqual([hex("02"), hex("0304")]);
+  });
+
+  it("passes over DATA of no bytes: a chunk is never empty", async () => {
+    const { half: receiving } = half();
+    const fate = fateOf(receiving.read());
+    receiving.arrive(hex(""));
+    receiving.arrive(hex("01"));
+    await Promise.resolve();
+    expect(fate.now).toEqual(hex("01"));
+  });
+
+  it("gives null after FIN, again and again, once the bytes before it are read", async () => {
+    const { half: receiving } = half();
+    receiving.arrive(hex("0102"));
+    receiving.end(2);
+    expect(await receiving.read()).toEqual(hex("0102"));
+    expect([await receiving.read(), await receiving.read()]).toEqual([null, null]);
+    expect(receiving.isDone).toBe(true);
+  });
+
+  it("wakes a waiting reader with FIN", async () => {
+    const { half: receiving } = half();
+    const waiting = receiving.read();
+    receiving.end(0);
+    expect(await waiting).toBeNull();
+  });
+
+  it("refuses DATA and FIN after FIN [M-45] [M-47]", () => {
+    const { half: receiving } = half();
+    receiving.end(0);
+    expect(() => receiving.arrive(hex("01"))).toThrow(code("ERR_DATA_AFTER_FIN"));
+    expect(() => receiving.arrive(hex(""))).toThrow(code("ERR_DATA_AFTER_FIN"));
+    expect(() => receiving.end(0)).toThrow(code("ERR_DATA_AFTER_FIN"));
+  });
+
+  it("refuses FIN at any offset but that of the bytes received [M-46]", () => {
+    const { half: receiving } = half();
+    receiving.arrive(hex("0102"));
+    for (const offset of [0, 1, 3]) expect(() => receiving.end(offset)).toThrow(code("ERR_FIN_OFFSET"));
+    expect(() => receiving.end(2)).not.toThrow();
+  });
+
+  it("gives the session credit of a chunk back when the next is asked for, not before", async () => {
+    const { half: receiving, returned } = half();
+    receiving.arrive(hex("0102"));
+    receiving.arrive(hex("03"));
+    await receiving.read();
+    expect(returned()).toBe(0);
+    await receiving.read();
+    expect(returned()).toBe(2);
+    void receiving.read();
+    expect(returned()).toBe(3);
+  });
+
+  it("owes CREDIT for what has been read, until FIN", async () => {
+    const { half: receiving } = half(4);
+    receiving.arrive(hex("0102"));
+    receiving.arrive(hex("03"));
+    await receiving.read();
+    expect(receiving.isGrantDue).toBe(false);
+    await receiving.read();
+    expect(receiving.isGrantDue).toBe(true);
+    expect(receiving.grant()).toEqual({ received: 3, limit: 6 });
+    receiving.end(3);
+    void receiving.read();
+    expect(receiving.isGrantDue).toBe(false);
+  });
+
+  it("drops what is unread when it fails, and gives all of it back at once [M-48]", async () => {
+    const { half: receiving, returned } = half();
+    for (const chunk of ["0102", "03", "040506"]) receiving.arrive(hex(chunk));
+    await receiving.read();
+    receiving.fail(new Error("gone"));
+    receiving.fail(new Error("again"));
+    expect(returned()).toBe(6);
+    await expect(receiving.read()).rejects.toThrow("gone");
+    expect([receiving.isDone, receiving.isGrantDue]).toEqual([true, false]);
+  });
+
+  it("gives back what is unread when it fails after FIN", () => {
+    const { half: receiving, returned } = half();
+    receiving.arrive(hex("0102"));
+    receiving.end(2);
+    receiving.fail(new Error("gone"));
+    expect(returned()).toBe(2);
+  });
+
+  it("rejects a waiting reader when it fails", async () => {
+    const { half: receiving } = half();
+    const waiting = receiving.read();
+    receiving.fail(new Error("gone"));
+    await expect(waiting).rejects.toThrow("gone");
+  });
+
+  it("copies a payload that is a small part of its message, and no other", async () => {
+    const { half: receiving } = half(1000);
+    const message = new Uint8Array(400);
+    receiving.arrive(message.subarray(0, 99));
+    receiving.arrive(message.subarray(0, 100));
+    const [small, large] = [await receiving.read(), await receiving.read()];
+    expect(small?.buffer).not.toBe(message.buffer);
+    expect(large?.buffer).toBe(message.buffer);
+  });
+});

@@ -1,0 +1,91 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { Scheduler, Turn } from "../../protocol/scheduler.ts";
+import { SEED } from "../support/arbitraries.ts";
+
+interface Entry {
+  readonly name: string;
+  readonly turn: Turn;
+}
+const entry = (name: string): Entry => ({ name, turn: new Turn() });
+
+/** A stream that has sent a lot just now. */
+function bulk(name: string, scheduler: Scheduler<Entry>): Entry {
+  const it = entry(name);
+  scheduler.add(it, 0);
+  scheduler.next();
+  scheduler.served(it, 32_768);
+  return it;
+}
+
+const names = (scheduler: Scheduler<Entry>): string[] => {
+  const order: string[] = [];
+  for (let next = scheduler.next(); next; next = scheduler.next()) order.push(next.name);
+  return order;
+};
+
+describe("Scheduler", () => {
+  it("has nobody next when it is empty", () => {
+    const scheduler = new Scheduler<Entry>();
+    expect([scheduler.isEmpty, scheduler.next()]).toEqual([true, undefined]);
+  });
+
+  it("serves in the order of coming, and an entry that is queued keeps its place", () => {
+    const scheduler = new Scheduler<Entry>();
+    const [a, b] = [entry("a"), entry("b")];
+    for (const each of [a, b, a]) scheduler.add(each, 0);
+    expect(scheduler.isEmpty).toBe(false);
+    expect(names(scheduler)).toEqual(["a", "b"]);
+    expect(scheduler.isEmpty).toBe(true);
+  });
+
+  it("serves a stream that sent little before those that sent much", () => {
+    const scheduler = new Scheduler<Entry>();
+    const [big, bigger] = [bulk("big", scheduler), bulk("bigger", scheduler)];
+    for (const each of [big, bigger, entry("key")]) scheduler.add(each, 50);
+    expect(names(scheduler)).toEqual(["key", "big", "bigger"]);
+  });
+
+  it("counts anew after 100 ms, not before", () => {
+    const scheduler = new Scheduler<Entry>();
+    const big = bulk("big", scheduler);
+    scheduler.add(big, 100);
+    scheduler.add(entry("key"), 100);
+    expect(names(scheduler)).toEqual(["key", "big"]);
+    scheduler.add(big, 101);
+    scheduler.add(entry("key"), 101);
+    expect(names(scheduler)).toEqual(["big", "key"]);
+  });
+
+  it("lets a bulk stream have every ninth turn at worst", () => {
+    const scheduler = new Scheduler<Entry>();
+    scheduler.add(bulk("BULK", scheduler), 1);
+    const prompt = [entry("a"), entry("b")];
+    for (const each of prompt) scheduler.add(each, 1);
+    const order: string[] = [];
+    for (let turn = 0; turn < 20; turn++) {
+      const next = scheduler.next();
+      if (!next) break;
+      order.push(next.name);
+      scheduler.add(next, 1);
+    }
+    expect(order.indexOf("BULK")).toBeLessThanOrEqual(8);
+    expect(order.filter((name) => name === "BULK").length).toBeGreaterThanOrEqual(2);
+  });
+
+  it("serves everybody who is queued exactly once, whatever they have sent", () => {
+    const sent = fc.array(fc.nat(100_000), { maxLength: 30 });
+    const property = fc.property(sent, (bytes) => {
+      const scheduler = new Scheduler<Entry>();
+      const all = bytes.map((_, index) => entry(String(index)));
+      for (const [index, each] of all.entries()) {
+        scheduler.add(each, 0);
+        scheduler.next();
+        scheduler.served(each, bytes[index] ?? 0);
+      }
+      for (const each of all) scheduler.add(each, 1);
+      expect(names(scheduler).toSorted()).toEqual(all.map(({ name }) => name).toSorted());
+    });
+    fc.assert(property, SEED);
+  });
+});
