@@ -5,7 +5,9 @@ import { existsSync } from "node:fs";
 
 const [major, minor] = process.versions.node.split(".").map(Number);
 if (major < 22 || (major === 22 && minor < 18)) {
-  process.stderr.write(`edgesocks: Cannot run on Node ${process.versions.node}: 22.18 or later is needed\n`);
+  process.stderr.write(
+    `edgesocks: Cannot run on Node ${process.versions.node}: 22.18 or later is needed\n`,
+  );
   process.exit(2);
 }
 const source = new URL("../cli/main.ts", import.meta.url);

@@ -33,8 +33,20 @@ function createProgram(): Command {
     .configureOutput({ outputError: () => {} })
     .helpOption("-h, --help", "Show this help")
     .addHelpText("after", FILE_HELP);
-  addCommand(program, "local", "Agent and edge on this machine, no account needed", tables.local, startLocal);
-  addCommand(program, "agent", "The SOCKS port alone, for an edge elsewhere", tables.agent, startAgent);
+  addCommand(
+    program,
+    "local",
+    "Agent and edge on this machine, no account needed",
+    tables.local,
+    startLocal,
+  );
+  addCommand(
+    program,
+    "agent",
+    "The SOCKS port alone, for an edge elsewhere",
+    tables.agent,
+    startAgent,
+  );
   addCommand(program, "edge", "The edge alone, self-hosted", tables.edge, startEdge);
   return program;
 }
@@ -51,12 +63,14 @@ function addCommand<Table extends SettingsTable>(
   start: (settings: SettingsOf<Table>) => Promise<Service>,
 ): void {
   const command = program.command(name).description(description);
-  command.helpOption("-h, --help", "Show this help").option("--config <file>", "TOML file with settings");
+  command
+    .helpOption("-h, --help", "Show this help")
+    .option("--config <file>", "TOML file with settings");
   for (const [key, setting] of Object.entries(table)) {
     if (setting.isSecret) continue;
     const flags = setting.value === undefined ? `--${key}` : `--${key} <${setting.value}>`;
     // The default is shown, not set: a flag that was not given must let the other sources speak.
-    const hint = setting.fallback === undefined ? "" : ` (default: ${String(setting.fallback)})`;
+    const hint = setting.fallback === undefined ? "" : ` (default: ${textOf(setting.fallback)})`;
     command.addOption(new Option(flags, setting.help + hint));
   }
   command.addHelpText("after", secretHelp(table));
@@ -69,6 +83,11 @@ function addCommand<Table extends SettingsTable>(
     ]);
     await serveUntilSignal(() => start(settings));
   });
+}
+
+/** A default as a user would write it. */
+function textOf(fallback: unknown): string {
+  return typeof fallback === "string" ? fallback : JSON.stringify(fallback);
 }
 
 function secretHelp(table: SettingsTable): string {

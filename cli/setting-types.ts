@@ -8,7 +8,8 @@ export const endpoint = v.pipe(
     const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^[\]:\s]+)):(\d{1,5})$/.exec(dataset.value);
     const host = match?.[1] ?? match?.[2] ?? "";
     const port = Number(match?.[3]);
-    if (match && port <= 65_535 && (match[1] === undefined || isIP(host) === 6)) return { host, port };
+    if (match && port <= 65_535 && (match[1] === undefined || isIP(host) === 6))
+      return { host, port };
     addIssue({ message: "expected HOST:PORT, such as 127.0.0.1:1080 or [::1]:1080" });
     return NEVER;
   }),
@@ -44,7 +45,10 @@ export const toggle = v.union(
 export function seconds(min: number, max: number) {
   const text = `expected ${min} to ${max} seconds`;
   return v.pipe(
-    v.union([v.number(), v.pipe(v.string(), v.regex(/^\d+(\.\d+)?$/, text), v.transform(Number))], text),
+    v.union(
+      [v.number(), v.pipe(v.string(), v.regex(/^\d+(\.\d+)?$/, text), v.transform(Number))],
+      text,
+    ),
     v.minValue(min, text),
     v.maxValue(max, text),
     v.transform((value) => value * 1000),
@@ -52,12 +56,19 @@ export function seconds(min: number, max: number) {
 }
 
 const NAME_AND_PASSWORD = /^([^:]{1,255}):(.{1,255})$/;
-const USERS_WORDS = 'expected NAME:PASSWORD, each of 1 to 255 bytes, several as a list ["a:b"] or a:b,c:d';
+const USERS_WORDS =
+  'expected NAME:PASSWORD, each of 1 to 255 bytes, several as a list ["a:b"] or a:b,c:d';
 
 /** A list of NAME:PASSWORD, or the same joined by commas → a map of passwords by name. */
 export const users = v.pipe(
   v.union(
-    [v.array(v.string()), v.pipe(v.string(), v.transform((text) => text.split(",")))],
+    [
+      v.array(v.string()),
+      v.pipe(
+        v.string(),
+        v.transform((text) => text.split(",")),
+      ),
+    ],
     USERS_WORDS,
   ),
   v.rawTransform(({ dataset, addIssue, NEVER }) => {

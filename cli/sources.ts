@@ -12,7 +12,10 @@ const knownKeys = [...new Set(Object.values(tables).flatMap((table) => Object.ke
 /** The flags of one command, as commander gives them (camelCase). */
 export function flagSource(table: SettingsTable, flags: Readonly<Record<string, unknown>>): Source {
   const values = Object.fromEntries(
-    Object.keys(table).map((key) => [key, flags[key.replaceAll(/-(.)/g, (_, c: string) => c.toUpperCase())]]),
+    Object.keys(table).map((key) => [
+      key,
+      flags[key.replaceAll(/-(.)/g, (_, c: string) => c.toUpperCase())],
+    ]),
   );
   return { values, nameOf: (key) => `--${key}` };
 }

@@ -27,7 +27,10 @@ const key = {
   },
   "secret-file": { schema: path, value: "file", help: "File whose first line is the secret" },
   "key-id": {
-    schema: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{1,32}$/, "expected 1 to 32 of A-Z a-z 0-9 _ -")),
+    schema: v.pipe(
+      v.string(),
+      v.regex(/^[A-Za-z0-9_-]{1,32}$/, "expected 1 to 32 of A-Z a-z 0-9 _ -"),
+    ),
     value: "id",
     fallback: "default",
     help: "Name of the secret, the same on both sides",

@@ -66,7 +66,7 @@ export class Bridge {
 
   /** Ends every session now. */
   close(): void {
-    for (const session of [...this.#sessions.values()]) session.close("The edge has stopped");
+    for (const session of this.#sessions.values()) session.close("The edge has stopped");
   }
 
   #begin(hello: Hello, token: Uint8Array, link: Link): Session {
@@ -92,7 +92,9 @@ export class Bridge {
     const session = this.#sessions.get(hexOf(hello.session));
     if (!session) {
       const goAway = GoAwayReason.NoSuchSession;
-      throw new ProtocolError("ERR_FRAME_STATE", "Cannot join the session: it is not known", { goAway });
+      throw new ProtocolError("ERR_FRAME_STATE", "Cannot join the session: it is not known", {
+        goAway,
+      });
     }
     if (session.linkCount >= this.#options.hello.maxCarriers) {
       const goAway = GoAwayReason.Overloaded;

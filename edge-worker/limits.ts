@@ -22,7 +22,11 @@ export const edgeLimits: EdgeLimits = {
 };
 
 /** What stays the same in every HELLO of an edge. */
-export function helloOf(limits: EdgeLimits, runtime: string, place: string): Omit<Hello, "session"> {
+export function helloOf(
+  limits: EdgeLimits,
+  runtime: string,
+  place: string,
+): Omit<Hello, "session"> {
   return {
     version: PROTOCOL_VERSION,
     ...limits,

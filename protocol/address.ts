@@ -19,7 +19,7 @@ export interface Address extends Host {
 export const UNSPECIFIED: Address = { kind: "ipv4", host: "0.0.0.0", port: 0 };
 
 /** What a name may hold before the URL parser sees it: no delimiter, escape, space or control. */
-const PLAUSIBLE_NAME = /^[^\u0000-\u0020/\\?#@:%[\]<>^|`{}"\u007f]+$/u;
+const PLAUSIBLE_NAME = /^[^\p{Cc} /\\?#@:%[\]<>^|`{}"]+$/u;
 /** RFC 1035 section 2.3.4, written without the trailing dot. */
 const MAX_NAME_LENGTH = 253;
 const MAX_LABEL_LENGTH = 63;
@@ -109,7 +109,10 @@ function decodeHost(reader: ByteReader): Host {
 function decodeName(name: string): Host {
   const host = canonicalOrUndefined(name);
   if (host?.kind === "name" && host.host === name) return host;
-  throw new ProtocolError("ERR_ADDRESS", `Cannot decode address: ${JSON.stringify(name)} is not canonical`);
+  throw new ProtocolError(
+    "ERR_ADDRESS",
+    `Cannot decode address: ${JSON.stringify(name)} is not canonical`,
+  );
 }
 
 function canonicalOrUndefined(name: string): Host | undefined {

@@ -35,7 +35,10 @@ export class Admission {
   /** @throws EdgesocksError ERR_ADMISSION for a key id or secret that cannot be used */
   constructor(keyId: string, secret: string) {
     if (!KEY_ID.test(keyId)) {
-      throw new EdgesocksError("ERR_ADMISSION", "Cannot use the key id: 1 to 32 of A-Z a-z 0-9 _ -");
+      throw new EdgesocksError(
+        "ERR_ADMISSION",
+        "Cannot use the key id: 1 to 32 of A-Z a-z 0-9 _ -",
+      );
     }
     if (secret.length < MIN_SECRET_LENGTH) {
       const text = `Cannot use the secret: it has fewer than ${MIN_SECRET_LENGTH} characters`;
@@ -63,7 +66,12 @@ export class Admission {
     if (!match) return undefined;
     const [, keyId = "", seconds = "", nonce = "", mac = ""] = match;
     const message = signedBytes(place, `${keyId}.${seconds}.${nonce}`);
-    const isGenuine = await crypto.subtle.verify("HMAC", await this.#key, decodeBase64Url(mac), message);
+    const isGenuine = await crypto.subtle.verify(
+      "HMAC",
+      await this.#key,
+      decodeBase64Url(mac),
+      message,
+    );
     const issuedAt = Number(seconds) * 1000;
     const isTimely = Math.abs(nowMs - issuedAt) <= TOLERANCE_MS;
     if (!isGenuine || !isTimely || keyId !== this.#keyId) return undefined;
@@ -111,7 +119,10 @@ function signedBytes({ host, path }: Place, signed: string): Uint8Array<ArrayBuf
 
 function importKey(secret: string): Promise<CryptoKey> {
   const algorithm = { name: "HMAC", hash: "SHA-256" };
-  return crypto.subtle.importKey("raw", encoder.encode(secret), algorithm, false, ["sign", "verify"]);
+  return crypto.subtle.importKey("raw", encoder.encode(secret), algorithm, false, [
+    "sign",
+    "verify",
+  ]);
 }
 
 function encodeBase64Url(bytes: Uint8Array): string {

@@ -60,12 +60,18 @@ export class ByteReader {
   /** Ends a payload that has no variable tail. */
   end(): void {
     if (this.remaining === 0) return;
-    throw new ProtocolError("ERR_FRAME_LENGTH", `Cannot decode frame: ${this.remaining} bytes over`);
+    throw new ProtocolError(
+      "ERR_FRAME_LENGTH",
+      `Cannot decode frame: ${this.remaining} bytes over`,
+    );
   }
 
   #advance(length: number): number {
     if (length > this.remaining) {
-      throw new ProtocolError("ERR_FRAME_LENGTH", `Cannot read ${length} bytes: ${this.remaining} left`);
+      throw new ProtocolError(
+        "ERR_FRAME_LENGTH",
+        `Cannot read ${length} bytes: ${this.remaining} left`,
+      );
     }
     const at = this.#at;
     this.#at += length;

@@ -52,7 +52,10 @@ export class ReceiveWindow {
   arrive(bytes: number): void {
     if (this.#received + bytes > this.#limit) {
       const over = this.#received + bytes - this.#limit;
-      throw new ProtocolError("ERR_CREDIT_EXCEEDED", `Cannot take DATA: ${over} bytes beyond credit`);
+      throw new ProtocolError(
+        "ERR_CREDIT_EXCEEDED",
+        `Cannot take DATA: ${over} bytes beyond credit`,
+      );
     }
     this.#received += bytes;
   }

@@ -32,7 +32,13 @@ export type Frame = Readonly<
   | { type: typeof FrameType.GoAway; reason: number; drainMs: number; text: string }
   | { type: typeof FrameType.Resume; entries: readonly ResumeEntry[] }
   | { type: typeof FrameType.Ack; received: number }
-  | { type: typeof FrameType.Open; streamId: number; command: number; address: Address; early: Uint8Array }
+  | {
+      type: typeof FrameType.Open;
+      streamId: number;
+      command: number;
+      address: Address;
+      early: Uint8Array;
+    }
   | { type: typeof FrameType.Opened; streamId: number; bound: Address }
   | { type: typeof FrameType.Failed; streamId: number; reason: FailureReason; text: string }
   | { type: typeof FrameType.Data; streamId: number; bytes: Uint8Array }
@@ -63,10 +69,13 @@ export function appendFrame(writer: ByteWriter, frame: Frame): void {
 /** Yields the frames of one message. Byte fields are views into `message`, not copies. */
 export function* decodeFrames(message: Uint8Array): Generator<Frame, void> {
   if (message.length > MAX_MESSAGE) {
-    throw new ProtocolError("ERR_MESSAGE_LENGTH", `Cannot take a message of ${message.length} bytes`);
+    throw new ProtocolError(
+      "ERR_MESSAGE_LENGTH",
+      `Cannot take a message of ${message.length} bytes`,
+    );
   }
   const view = new DataView(message.buffer, message.byteOffset, message.byteLength);
-  for (let start = 0; start < message.length; ) {
+  for (let start = 0; start < message.length;) {
     const body = start + HEADER_LENGTH;
     if (body > message.length) throw cut(start);
     const word = view.getUint32(start);
@@ -82,7 +91,10 @@ export function* decodeFrames(message: Uint8Array): Generator<Frame, void> {
 }
 
 function cut(start: number): ProtocolError {
-  return new ProtocolError("ERR_FRAME_CUT", `Cannot decode frame at byte ${start}: the message ends`);
+  return new ProtocolError(
+    "ERR_FRAME_CUT",
+    `Cannot decode frame at byte ${start}: the message ends`,
+  );
 }
 
 function appendPayload(writer: ByteWriter, frame: Frame): void {
@@ -198,7 +210,10 @@ function decodeResume(reader: ByteReader): ResumeEntry[] {
 
 function datagramOf(reader: ByteReader): Uint8Array {
   if (reader.remaining <= MAX_DATAGRAM) return reader.rest();
-  throw new ProtocolError("ERR_FRAME_LENGTH", `Cannot take a datagram of ${reader.remaining} bytes`);
+  throw new ProtocolError(
+    "ERR_FRAME_LENGTH",
+    `Cannot take a datagram of ${reader.remaining} bytes`,
+  );
 }
 
 function textOf(reader: ByteReader): string {
@@ -219,5 +234,8 @@ function ofStream(streamId: number): number {
 
 function ofSession(streamId: number): void {
   if (streamId === SESSION_STREAM_ID) return;
-  throw new ProtocolError("ERR_STREAM_ID", `Cannot take a session's frame: its stream id is ${streamId}`);
+  throw new ProtocolError(
+    "ERR_STREAM_ID",
+    `Cannot take a session's frame: its stream id is ${streamId}`,
+  );
 }

@@ -91,7 +91,8 @@ export function decodeHello(payload: Uint8Array): Hello {
   while (reader.remaining > 0) {
     const id = reader.u8();
     const value = new ByteReader(reader.bytes(reader.u16()));
-    if (seen.has(id)) throw new ProtocolError("ERR_FRAME_FIELD", `Cannot take HELLO: ${id} is twice`);
+    if (seen.has(id))
+      throw new ProtocolError("ERR_FRAME_FIELD", `Cannot take HELLO: ${id} is twice`);
     seen.add(id);
     const field = fieldById.get(id);
     if (field === undefined) continue;

@@ -66,10 +66,14 @@ export class ReceiveHalf {
 
   /** Takes FIN. @throws ProtocolError when bytes are missing or FIN comes twice */
   end(finalOffset: number): void {
-    if (this.#state === "ended") throw new ProtocolError("ERR_DATA_AFTER_FIN", "Cannot take FIN twice");
+    if (this.#state === "ended")
+      throw new ProtocolError("ERR_DATA_AFTER_FIN", "Cannot take FIN twice");
     if (finalOffset !== this.#window.received) {
       const { received } = this.#window;
-      throw new ProtocolError("ERR_FIN_OFFSET", `Cannot take FIN at ${finalOffset}: have ${received}`);
+      throw new ProtocolError(
+        "ERR_FIN_OFFSET",
+        `Cannot take FIN at ${finalOffset}: have ${received}`,
+      );
     }
     this.#state = "ended";
     this.#wake()?.resolve(null);

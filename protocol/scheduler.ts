@@ -41,7 +41,8 @@ export class Scheduler<Entry extends { readonly turn: Turn }> {
 
   /** Takes the next entry out of the queue; whoever has more to send is added again. */
   next(): Entry | undefined {
-    const isBulkTurn = this.#prompt.length === 0 || (this.#run >= PROMPT_RUN && this.#bulk.length > 0);
+    const isBulkTurn =
+      this.#prompt.length === 0 || (this.#run >= PROMPT_RUN && this.#bulk.length > 0);
     this.#run = isBulkTurn ? 0 : this.#run + 1;
     const entry = (isBulkTurn ? this.#bulk : this.#prompt).shift();
     if (entry) entry.turn.isQueued = false;

@@ -110,12 +110,12 @@ export class Session implements LinkHost {
 
   /** Ends every link, and so every stream. */
   close(text: string): void {
-    for (const link of [...this.#links]) link.close(text);
+    for (const link of this.#links) link.close(text);
   }
 
   /** Ends the streams one by one, telling the peer why, before the links end. */
   reset(error: StreamError): void {
-    for (const { stream } of [...this.#streams.values()]) stream.abort(error);
+    for (const { stream } of this.#streams.values()) stream.abort(error);
   }
 
   consumed(bytes: number): void {
@@ -144,7 +144,7 @@ export class Session implements LinkHost {
     this.#links.delete(link);
     this.#leaving.delete(link);
     const lost = new StreamError("edge-unavailable", reason.message, { cause: reason });
-    for (const entry of [...this.#streams.values()]) {
+    for (const entry of this.#streams.values()) {
       if (entry.link === link) entry.stream.fail(lost);
     }
     if (this.#links.size === 0) this.#options.closed(reason);
@@ -177,9 +177,13 @@ export class Session implements LinkHost {
 
   #handleOpen(frame: Extract<Frame, { type: typeof FrameType.Open }>, link: Link): void {
     const { accept, local } = this.#options;
-    if (!accept) throw new ProtocolError("ERR_FRAME_STATE", "Cannot take OPEN: only the agent opens");
+    if (!accept)
+      throw new ProtocolError("ERR_FRAME_STATE", "Cannot take OPEN: only the agent opens");
     if (frame.streamId <= this.#lastStreamId) {
-      throw new ProtocolError("ERR_STREAM_ID", `Cannot open stream ${frame.streamId}: ids must climb`);
+      throw new ProtocolError(
+        "ERR_STREAM_ID",
+        `Cannot open stream ${frame.streamId}: ids must climb`,
+      );
     }
     if (this.#streams.size >= local.maxStreams) {
       const text = `Cannot open stream ${frame.streamId}: ${local.maxStreams} are open`;
@@ -215,7 +219,10 @@ export class Session implements LinkHost {
       throw new ProtocolError("ERR_STREAM_ID", `Cannot take stream ${streamId} on this carrier`);
     }
     if (streamId <= this.#lastStreamId) return undefined;
-    throw new ProtocolError("ERR_STREAM_ID", `Cannot take a frame of stream ${streamId}: never opened`);
+    throw new ProtocolError(
+      "ERR_STREAM_ID",
+      `Cannot take a frame of stream ${streamId}: never opened`,
+    );
   }
 
   #add(id: number, link: Link): Stream {

@@ -71,7 +71,11 @@ export class Stream implements ByteChannel {
 
   async end(): Promise<void> {
     if (!this.#sending.end()) return;
-    this.#port.control({ type: FrameType.Fin, streamId: this.id, finalOffset: this.#sending.offset });
+    this.#port.control({
+      type: FrameType.Fin,
+      streamId: this.id,
+      finalOffset: this.#sending.offset,
+    });
     this.#closeIfDone();
   }
 

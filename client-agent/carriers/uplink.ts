@@ -71,7 +71,9 @@ export class Uplink {
         metrics.carrierFailed(error);
         const isRefusal = error instanceof CarrierError && error.code === "ERR_ADMISSION";
         const waitMs = backoff.nextMs(isRefusal ? REFUSED : UNREACHABLE);
-        log.warn(`Cannot use the edge at ${edge}: ${this.#failure}`, { retryMs: Math.round(waitMs) });
+        log.warn(`Cannot use the edge at ${edge}: ${this.#failure}`, {
+          retryMs: Math.round(waitMs),
+        });
         await pause(clock, waitMs, this.#stopping.signal);
       } finally {
         this.#current = undefined;
@@ -99,7 +101,7 @@ export class Uplink {
   /** Ends the streams and their carriers, and dials no more. */
   stop(): void {
     this.#stopping.abort();
-    for (const session of [...this.#sessions]) {
+    for (const session of this.#sessions) {
       session.reset(new StreamError("cancelled", "The agent is stopping"));
       session.close("The agent has stopped");
     }

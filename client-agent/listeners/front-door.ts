@@ -96,7 +96,10 @@ export class FrontDoor {
   }
 
   /** Opens the stream and hands over what the client sent behind its request. */
-  async #open(request: SocksRequest, early: Uint8Array): Promise<{ stream: Stream; bound: Address }> {
+  async #open(
+    request: SocksRequest,
+    early: Uint8Array,
+  ): Promise<{ stream: Stream; bound: Address }> {
     if (request.command !== Command.Connect) {
       const text = `Cannot serve command ${request.command}`;
       throw new StreamError("command-unsupported", text);

@@ -41,7 +41,10 @@ export class ExactReader {
     while (this.#buffer.length < length) {
       const chunk = await this.#channel.read();
       if (!chunk) {
-        throw new HandshakeError("ERR_HANDSHAKE_EOF", "Cannot finish the handshake: the client left");
+        throw new HandshakeError(
+          "ERR_HANDSHAKE_EOF",
+          "Cannot finish the handshake: the client left",
+        );
       }
       this.#buffer = concat(this.#buffer, chunk);
     }

@@ -1,10 +1,13 @@
-import { type AddressInfo, createServer, type Socket } from "node:net";
+import { createServer, type Socket } from "node:net";
 import type { ByteChannel } from "../../protocol/channel.ts";
+import { listenOn } from "../../protocol/node/http-server.ts";
 import { TcpChannel } from "../../protocol/node/tcp-channel.ts";
 
 export interface Listener {
   readonly host: string;
   readonly port: number;
+  /** Connections that are open now. */
+  readonly count: number;
   /** Takes no new connections; those that are open go on. */
   close(): void;
   /** Cuts the open connections too. */
@@ -12,7 +15,7 @@ export interface Listener {
 }
 
 /** Listens for clients. @throws the listener's own error (EADDRINUSE, EACCES ...) */
-export function listen(
+export async function listen(
   host: string,
   port: number,
   serve: (client: ByteChannel) => Promise<void>,
@@ -23,19 +26,17 @@ export function listen(
     socket.on("close", () => sockets.delete(socket));
     void serve(new TcpChannel(socket));
   });
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, host, () => {
-      server.off("error", reject);
-      resolve({
-        host,
-        port: (server.address() as AddressInfo).port,
-        close: () => void server.close(),
-        destroy: () => {
-          server.close();
-          for (const socket of sockets) socket.destroy();
-        },
-      });
-    });
-  });
+  const bound = await listenOn(server, host, port);
+  return {
+    host,
+    port: bound,
+    get count() {
+      return sockets.size;
+    },
+    close: () => void server.close(),
+    destroy: () => {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
 }

@@ -42,19 +42,15 @@ export async function serveAgent(options: NodeAgentOptions): Promise<RunningAgen
     users: options.users,
     handshakeTimeoutMs: options.handshakeTimeoutMs,
   });
-  let clients = 0;
-  const socks = await listen(options.listen.host, options.listen.port, async (client) => {
-    clients++;
-    await door.serve(client);
-    clients--;
-  });
+  const { host, port } = options.listen;
+  const socks = await listen(host, port, (client) => door.serve(client));
   const admin = await serveAdminBeside(socks, options, metrics);
   const running = uplink.run();
   const stop = async (drainMs: number): Promise<void> => {
     socks.close();
     admin?.close();
     const deadline = nodeClock.now() + drainMs;
-    while (clients > 0 && nodeClock.now() < deadline) {
+    while (socks.count > 0 && nodeClock.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
     }
     uplink.stop();

@@ -11,7 +11,10 @@ const TIMEOUT_MS = 3000;
 /** Asks a DNS-over-HTTPS resolver that speaks `application/dns-json`. */
 export function createNameCheck(resolverUrl: string): NameCheck {
   return async (name) => {
-    const answers = await Promise.all([ask(resolverUrl, name, "A"), ask(resolverUrl, name, "AAAA")]);
+    const answers = await Promise.all([
+      ask(resolverUrl, name, "A"),
+      ask(resolverUrl, name, "AAAA"),
+    ]);
     if (answers.includes("exists")) return true;
     return answers.every((answer) => answer === "missing") ? false : undefined;
   };

@@ -1,8 +1,7 @@
 import { lookup } from "node:dns/promises";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { getRequestListener } from "@hono/node-server";
 import { Hono } from "hono";
+import { listenOn, requestListener } from "../../protocol/node/http-server.ts";
 
 export interface NameService {
   readonly url: string;
@@ -23,15 +22,17 @@ export async function serveNameService(): Promise<NameService> {
     const family = context.req.query("type") === "AAAA" ? 6 : 4;
     try {
       const found = await lookup(name, { all: true, family });
-      return context.json({ Status: Rcode.NoError, Answer: found.map(({ address }) => ({ data: address })) });
+      return context.json({
+        Status: Rcode.NoError,
+        Answer: found.map(({ address }) => ({ data: address })),
+      });
     } catch (error) {
       const isMissing = error instanceof Error && "code" in error && error.code === "ENOTFOUND";
       return context.json({ Status: isMissing ? Rcode.NameError : Rcode.ServerFailure });
     }
   });
-  const server = createServer(getRequestListener(app.fetch));
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
+  const server = createServer(requestListener((request) => app.fetch(request)));
+  const port = await listenOn(server, "127.0.0.1", 0);
   return {
     url: `http://127.0.0.1:${port}/dns-query`,
     close: () => {

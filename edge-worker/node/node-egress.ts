@@ -82,7 +82,9 @@ function failureOf(cause: Error & { code?: string }): StreamError {
   const first: unknown = cause instanceof AggregateError ? cause.errors[0] : cause;
   const code = first instanceof Error && "code" in first ? String(first.code) : "";
   const reason = reasonByErrno[code] ?? "general";
-  return new StreamError(reason, `Cannot connect: ${code === "" ? messageOf(cause) : code}`, { cause });
+  return new StreamError(reason, `Cannot connect: ${code === "" ? messageOf(cause) : code}`, {
+    cause,
+  });
 }
 
 function boundOf(socket: Socket): Address {

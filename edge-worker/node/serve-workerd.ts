@@ -105,8 +105,12 @@ async function portOf(child: ChildProcess, log: Log): Promise<number> {
 
 function isListening(message: unknown): message is { event: "listen"; port: number } {
   return (
-    typeof message === "object" && message !== null && "event" in message && "port" in message &&
-    message.event === "listen" && typeof message.port === "number"
+    typeof message === "object" &&
+    message !== null &&
+    "event" in message &&
+    "port" in message &&
+    message.event === "listen" &&
+    typeof message.port === "number"
   );
 }
 

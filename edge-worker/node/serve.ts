@@ -1,10 +1,10 @@
 import { createServer, type IncomingMessage, ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
-import type { AddressInfo, Socket } from "node:net";
-import { getRequestListener } from "@hono/node-server";
+import type { Socket } from "node:net";
 import { WebSocketServer } from "ws";
 import { type Admission, type Admitted, NonceCache } from "../../protocol/admission.ts";
 import type { Log } from "../../protocol/log.ts";
+import { listenOn, requestListener } from "../../protocol/node/http-server.ts";
 import { nodeClock } from "../../protocol/node/node-clock.ts";
 import { attachCarrier, webSocketOptions } from "../../protocol/node/ws-carrier.ts";
 import { Bridge } from "../bridge.ts";
@@ -66,7 +66,7 @@ export async function serveEdge(options: NodeEdgeOptions): Promise<RunningEdge> 
       return new Response(null);
     },
   });
-  const listener = getRequestListener((request, env) => app.fetch(request, env));
+  const listener = requestListener((request, env) => app.fetch(request, env));
 
   const server = options.tls
     ? createTlsServer({ ...options.tls, noDelay: true }, listener)
@@ -79,17 +79,10 @@ export async function serveEdge(options: NodeEdgeOptions): Promise<RunningEdge> 
         bridge.accept((events) => attachCarrier(webSocket, events));
       });
     });
-    void listener(request, response);
+    listener(request, response);
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(options.port, options.host, () => {
-      server.off("error", reject);
-      resolve();
-    });
-  });
+  const port = await listenOn(server, options.host, options.port);
 
-  const { port } = server.address() as AddressInfo;
   const stop = async (drainMs: number): Promise<void> => {
     server.close();
     bridge.drain(drainMs);

@@ -76,7 +76,9 @@ export class TcpChannel implements ByteChannel {
   #fail(cause: unknown): StreamError {
     this.#failure ??= new StreamError(
       "connection-reset",
-      cause === undefined ? "The connection was closed" : `The connection broke: ${messageOf(cause)}`,
+      cause === undefined
+        ? "The connection was closed"
+        : `The connection broke: ${messageOf(cause)}`,
       { cause },
     );
     if (!this.#hasEnded) this.#wake()?.reject(this.#failure);

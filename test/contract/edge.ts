@@ -43,7 +43,12 @@ export function describeEdge(name: string, start: StartEdge): void {
 
   describe(name, () => {
     beforeAll(async () => {
-      edge = await start({ secret, keyId, allowPrivate: true, connectTimeoutMs: CONNECT_TIMEOUT_MS });
+      edge = await start({
+        secret,
+        keyId,
+        allowPrivate: true,
+        connectTimeoutMs: CONNECT_TIMEOUT_MS,
+      });
       agent = await startAgent(edge.port);
     });
     afterAll(async () => {
@@ -168,7 +173,7 @@ export function describeEdge(name: string, start: StartEdge): void {
         const other = await dial("127.0.0.1", echo.port);
         // Each echo is a full trip through both ends: after many of them the source has stopped.
         let before = -1;
-        for (let still = 0; still < 100; ) {
+        for (let still = 0; still < 100;) {
           other.socket.write(Buffer.alloc(1000, 7));
           await readExactly(other.socket, 1000);
           still = written === before ? still + 1 : 0;
@@ -229,10 +234,23 @@ export function describeEdge(name: string, start: StartEdge): void {
   describe(`${name} without private targets`, () => {
     it("answers REP 2 for loopback, as a literal and as a name", async () => {
       // Only loopback is asked for: a hole in the policy would show, and reach nothing else.
-      const strict = await start({ secret, keyId, allowPrivate: false, connectTimeoutMs: CONNECT_TIMEOUT_MS });
+      const strict = await start({
+        secret,
+        keyId,
+        allowPrivate: false,
+        connectTimeoutMs: CONNECT_TIMEOUT_MS,
+      });
       const strictAgent = await startAgent(strict.port);
       const target = await startTarget();
-      for (const host of ["127.0.0.1", "::1", "localhost", "127.1", "0x7f.1", "2130706433", "localhost."]) {
+      for (const host of [
+        "127.0.0.1",
+        "::1",
+        "localhost",
+        "127.1",
+        "0x7f.1",
+        "2130706433",
+        "localhost.",
+      ]) {
         const { rep, socket } = await socksConnect(strictAgent.listen.port, host, target.port);
         expect(rep, host).toBe(2);
         socket.destroy();
@@ -243,7 +261,12 @@ export function describeEdge(name: string, start: StartEdge): void {
     });
 
     it("answers a stranger's Upgrade as it answers any wrong path", async () => {
-      const edge = await start({ secret, keyId, allowPrivate: true, connectTimeoutMs: CONNECT_TIMEOUT_MS });
+      const edge = await start({
+        secret,
+        keyId,
+        allowPrivate: true,
+        connectTimeoutMs: CONNECT_TIMEOUT_MS,
+      });
       const forged = await new Admission(keyId, "another secret, as long").issue(
         { host: "127.0.0.1", path: "/" },
         Date.now(),
@@ -295,7 +318,7 @@ async function startSource(bytes: number) {
 async function sendPattern(socket: Socket, bytes: number): Promise<string> {
   const hash = createHash("sha256");
   const pattern = randomBytes(MEGABYTE + 17);
-  for (let left = bytes; left > 0; ) {
+  for (let left = bytes; left > 0;) {
     const chunk = pattern.subarray(0, Math.min(left, pattern.length));
     hash.update(chunk);
     left -= chunk.length;

@@ -12,7 +12,9 @@ import { findProgram } from "../support/program.ts";
 const IMAGES = 100;
 const chromium = findProgram("chromium");
 if (chromium === undefined) {
-  process.stderr.write("Skipping the Chromium test: no chromium in PATH (apt-get install chromium)\n");
+  process.stderr.write(
+    "Skipping the Chromium test: no chromium in PATH (apt-get install chromium)\n",
+  );
 }
 
 describe.skipIf(chromium === undefined)("Chromium through socks5://", () => {
@@ -86,7 +88,10 @@ const QUIET = [
 ];
 
 function startChromium(proxyPort: number, profile: string, url: string): ChildProcess {
-  const proxy = [`--proxy-server=socks5://127.0.0.1:${proxyPort}`, "--proxy-bypass-list=<-loopback>"];
+  const proxy = [
+    `--proxy-server=socks5://127.0.0.1:${proxyPort}`,
+    "--proxy-bypass-list=<-loopback>",
+  ];
   const args = [...QUIET, `--user-data-dir=${profile}`, ...proxy, url];
   return spawn(chromium ?? "chromium", args, { stdio: "ignore" });
 }

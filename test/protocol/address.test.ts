@@ -103,7 +103,23 @@ describe("parseHost()", () => {
 
   it("leaves what it has made as it is, for any text that it takes", () => {
     const piece = fc.oneof(
-      fc.constantFrom(".", "0x", "127", "1", "xn--", ":", "::", "[", "]", "é", "ß", "。", "-", "_", "%"),
+      fc.constantFrom(
+        ".",
+        "0x",
+        "127",
+        "1",
+        "xn--",
+        ":",
+        "::",
+        "[",
+        "]",
+        "é",
+        "ß",
+        "。",
+        "-",
+        "_",
+        "%",
+      ),
       fc.string({ maxLength: 4 }),
       fc.string({ unit: "grapheme", maxLength: 3 }),
     );
@@ -180,17 +196,28 @@ describe("decodeAddress()", () => {
     for (let type = 0; type < 256; type++) {
       if (type === 0x01 || type === 0x03 || type === 0x04) continue;
       const reader = new ByteReader(new ByteWriter().u8(type).bytes(new Uint8Array(20)).take());
-      expect(() => decodeAddress(reader), String(type)).toThrow(expect.objectContaining({ code: "ERR_ADDRESS" }));
+      expect(() => decodeAddress(reader), String(type)).toThrow(
+        expect.objectContaining({ code: "ERR_ADDRESS" }),
+      );
     }
   });
 
-  it.each(["", "A.example", "a.example.", "127.0.0.1", "127.1", "0x7f", "é.example", "::1", "[::1]", "a b", "a%2eb"])(
-    "refuses the name %j, which is not canonical [M-53]",
-    (name) => {
-      const reader = named(new TextEncoder().encode(name));
-      expect(() => decodeAddress(reader)).toThrow(expect.objectContaining({ code: "ERR_ADDRESS" }));
-    },
-  );
+  it.each([
+    "",
+    "A.example",
+    "a.example.",
+    "127.0.0.1",
+    "127.1",
+    "0x7f",
+    "é.example",
+    "::1",
+    "[::1]",
+    "a b",
+    "a%2eb",
+  ])("refuses the name %j, which is not canonical [M-53]", (name) => {
+    const reader = named(new TextEncoder().encode(name));
+    expect(() => decodeAddress(reader)).toThrow(expect.objectContaining({ code: "ERR_ADDRESS" }));
+  });
 
   it("refuses a name behind a byte order mark [M-53]", () => {
     const reader = named(hex("efbbbf 612e6578616d706c65"));
@@ -198,11 +225,17 @@ describe("decodeAddress()", () => {
   });
 
   it("refuses an address that is cut at any byte", () => {
-    for (const text of ["01 c0000201 0050", "04 20010db8000000000000000000000001 01bb", "03 01 61 0050"]) {
+    for (const text of [
+      "01 c0000201 0050",
+      "04 20010db8000000000000000000000001 01bb",
+      "03 01 61 0050",
+    ]) {
       const bytes = hex(text);
       for (let length = 0; length < bytes.length; length++) {
         const decode = (): unknown => decodeAddress(new ByteReader(bytes.subarray(0, length)));
-        expect(decode, `${text} at ${length}`).toThrow(expect.objectContaining({ name: "ProtocolError" }));
+        expect(decode, `${text} at ${length}`).toThrow(
+          expect.objectContaining({ name: "ProtocolError" }),
+        );
       }
     }
   });

@@ -1,7 +1,14 @@
 import { createHmac } from "node:crypto";
 import fc from "fast-check";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { Admission, type Admitted, bearerOf, NonceCache, placeOf, TOLERANCE_MS } from "../../protocol/admission.ts";
+import {
+  Admission,
+  type Admitted,
+  bearerOf,
+  NonceCache,
+  placeOf,
+  TOLERANCE_MS,
+} from "../../protocol/admission.ts";
 import { SEED } from "../support/arbitraries.ts";
 import { admissionVectors } from "../support/protocol-md.ts";
 
@@ -13,7 +20,13 @@ const admission = new Admission("agent", SECRET);
 afterEach(() => void vi.restoreAllMocks());
 
 /** Section 11 written down a second time, with another library. */
-function tokenOf(keyId: string, seconds: number | string, nonce: string, at = place, secret = SECRET): string {
+function tokenOf(
+  keyId: string,
+  seconds: number | string,
+  nonce: string,
+  at = place,
+  secret = SECRET,
+): string {
   const signed = `${keyId}.${seconds}.${nonce}`;
   const input = ["edgesocks admission 1", at.host, at.path, signed].join("\n");
   return `${signed}.${createHmac("sha256", secret).update(input).digest("base64url")}`;
@@ -23,7 +36,9 @@ const SECONDS = NOW / 1000;
 
 describe("new Admission()", () => {
   it.each(["", "a b", "a.b", "é", "a".repeat(33)])("refuses the key id %j", (keyId) => {
-    expect(() => new Admission(keyId, SECRET)).toThrow(expect.objectContaining({ code: "ERR_ADMISSION" }));
+    expect(() => new Admission(keyId, SECRET)).toThrow(
+      expect.objectContaining({ code: "ERR_ADMISSION" }),
+    );
   });
 
   it("refuses a secret of fewer than 16 characters, and does not say it", () => {
@@ -71,7 +86,10 @@ describe("Admission.check()", () => {
     ["path", tokenOf("agent", SECONDS, NONCE, { ...place, path: "/T" })],
     ["secret", tokenOf("agent", SECONDS, NONCE, place, `${SECRET}x`)],
     ["key id", tokenOf("agent2", SECONDS, NONCE)],
-    ["host and path, run together", tokenOf("agent", SECONDS, NONCE, { host: "edge.example\n/t", path: "" })],
+    [
+      "host and path, run together",
+      tokenOf("agent", SECONDS, NONCE, { host: "edge.example\n/t", path: "" }),
+    ],
   ])("refuses a token of another %s [M-71]", async (_what, token) => {
     expect(await admission.check(token, place, NOW)).toBeUndefined();
   });
@@ -103,11 +121,18 @@ describe("Admission.check()", () => {
 });
 
 describe("NonceCache", () => {
-  const admitted = (nonce: string, expiresAt: number, keyId = "agent"): Admitted => ({ keyId, nonce, expiresAt });
+  const admitted = (nonce: string, expiresAt: number, keyId = "agent"): Admitted => ({
+    keyId,
+    nonce,
+    expiresAt,
+  });
 
   it("takes a nonce once for each key id [M-73]", () => {
     const nonces = new NonceCache(10);
-    expect([nonces.take(admitted("n", 100), 0), nonces.take(admitted("n", 100), 100)]).toEqual([true, false]);
+    expect([nonces.take(admitted("n", 100), 0), nonces.take(admitted("n", 100), 100)]).toEqual([
+      true,
+      false,
+    ]);
     expect(nonces.take(admitted("n", 100, "other"), 0)).toBe(true);
   });
 
@@ -119,7 +144,10 @@ describe("NonceCache", () => {
 
   it("refuses tokens when it is full, until one has ended [M-73]", () => {
     const nonces = new NonceCache(2);
-    expect([nonces.take(admitted("a", 100), 0), nonces.take(admitted("b", 200), 0)]).toEqual([true, true]);
+    expect([nonces.take(admitted("a", 100), 0), nonces.take(admitted("b", 200), 0)]).toEqual([
+      true,
+      true,
+    ]);
     expect(nonces.take(admitted("c", 300), 100)).toBe(false);
     expect(nonces.take(admitted("c", 300), 101)).toBe(true);
     expect(nonces.take(admitted("d", 300), 101)).toBe(false);

@@ -32,7 +32,12 @@ describe("ByteReader", () => {
 
   it("refuses to run past the end, and has then not moved", () => {
     const reader = new ByteReader(hex("010203"));
-    for (const read of [() => reader.u32(), () => reader.u64(), () => reader.bytes(4), () => reader.text(4)]) {
+    for (const read of [
+      () => reader.u32(),
+      () => reader.u64(),
+      () => reader.bytes(4),
+      () => reader.text(4),
+    ]) {
       expect(read).toThrow(code("ERR_FRAME_LENGTH"));
     }
     expect(reader.remaining).toBe(3);
@@ -81,20 +86,33 @@ describe("ByteReader", () => {
         expect(error).toBeInstanceOf(ProtocolError);
       }
     };
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 30 }), fc.array(step, { maxLength: 8 }), run), SEED);
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 30 }), fc.array(step, { maxLength: 8 }), run),
+      SEED,
+    );
   });
 });
 
 describe("ByteWriter", () => {
   it("writes what ByteReader reads", () => {
     const numbers = fc.tuple(fc.nat(0xff), fc.nat(0xffff), fc.nat(0xffff_ffff), fc.nat(MAX_OFFSET));
-    const property = fc.property(numbers, fc.uint8Array(), fc.nat(100), ([a, b, c, d], tail, capacity) => {
-      const writer = new ByteWriter(new ArrayBuffer(capacity)).u8(a).u16(b).u32(c).u64(d).bytes(tail);
-      expect(writer.length).toBe(15 + tail.length);
-      const reader = new ByteReader(writer.take());
-      expect([reader.u8(), reader.u16(), reader.u32(), reader.u64()]).toEqual([a, b, c, d]);
-      expect(reader.rest()).toEqual(tail);
-    });
+    const property = fc.property(
+      numbers,
+      fc.uint8Array(),
+      fc.nat(100),
+      ([a, b, c, d], tail, capacity) => {
+        const writer = new ByteWriter(new ArrayBuffer(capacity))
+          .u8(a)
+          .u16(b)
+          .u32(c)
+          .u64(d)
+          .bytes(tail);
+        expect(writer.length).toBe(15 + tail.length);
+        const reader = new ByteReader(writer.take());
+        expect([reader.u8(), reader.u16(), reader.u32(), reader.u64()]).toEqual([a, b, c, d]);
+        expect(reader.rest()).toEqual(tail);
+      },
+    );
     fc.assert(property, SEED);
   });
 

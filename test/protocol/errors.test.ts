@@ -35,7 +35,9 @@ describe("ProtocolError", () => {
     const plain = new ProtocolError("ERR_FRAME_CUT", "Cannot");
     expect(plain.goAway).toBe(GoAwayReason.ProtocolError);
     const { Overloaded } = GoAwayReason;
-    expect(new ProtocolError("ERR_FRAME_STATE", "Cannot", { goAway: Overloaded }).goAway).toBe(Overloaded);
+    expect(new ProtocolError("ERR_FRAME_STATE", "Cannot", { goAway: Overloaded }).goAway).toBe(
+      Overloaded,
+    );
   });
 });
 
@@ -50,6 +52,10 @@ describe("reasonOf()", () => {
 describe("messageOf()", () => {
   it("is the text of anything thrown", () => {
     expect(messageOf(new Error("text"))).toBe("text");
-    expect([messageOf("text"), messageOf(undefined), messageOf(7)]).toEqual(["text", "undefined", "7"]);
+    expect([messageOf("text"), messageOf(undefined), messageOf(7)]).toEqual([
+      "text",
+      "undefined",
+      "7",
+    ]);
   });
 });

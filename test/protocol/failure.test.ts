@@ -15,7 +15,8 @@ describe("encodeReason()", () => {
 
 describe("decodeReason()", () => {
   it("reads numbers of later versions as general [M-63]", () => {
-    for (let number = reasons.length; number < 256; number++) expect(decodeReason(number)).toBe("general");
+    for (let number = reasons.length; number < 256; number++)
+      expect(decodeReason(number)).toBe("general");
   });
 });
 

@@ -3,7 +3,13 @@ import { describe, expect, it } from "vitest";
 import { ByteWriter } from "../../protocol/bytes.ts";
 import { ProtocolError } from "../../protocol/errors.ts";
 import { appendFrame, decodeFrames, type Frame } from "../../protocol/frame.ts";
-import { FrameType, HEADER_LENGTH, MAX_DATAGRAM, MAX_MESSAGE, MAX_PAYLOAD } from "../../protocol/wire.ts";
+import {
+  FrameType,
+  HEADER_LENGTH,
+  MAX_DATAGRAM,
+  MAX_MESSAGE,
+  MAX_PAYLOAD,
+} from "../../protocol/wire.ts";
 import { frames, nearMisses, SEED } from "../support/arbitraries.ts";
 import { encodeFrames, jsonOfFrame } from "../support/frame-json.ts";
 import { hex, toHex } from "../support/hex.ts";
@@ -12,7 +18,10 @@ import { vectors } from "../support/protocol-md.ts";
 
 const code = (expected: string): unknown => expect.objectContaining({ code: expected });
 const header = (type: number, length: number, streamId: number): Uint8Array<ArrayBuffer> =>
-  new ByteWriter().u32(type * 0x100_0000 + length).u32(streamId).take();
+  new ByteWriter()
+    .u32(type * 0x100_0000 + length)
+    .u32(streamId)
+    .take();
 
 describe("appendFrame()", () => {
   it("writes what decodeFrames() reads, several frames a message", () => {
@@ -53,7 +62,8 @@ describe("decodeFrames()", () => {
     "rejects a message cut at any byte: $name [M-14]",
     ({ message, frames: all }) => {
       const starts = new Set<number>();
-      for (let at = 0; at < message.length; at += HEADER_LENGTH + (message[at + 3] ?? 0)) starts.add(at);
+      for (let at = 0; at < message.length; at += HEADER_LENGTH + (message[at + 3] ?? 0))
+        starts.add(at);
       expect(starts.size).toBe(all.length);
       for (let length = 0; length < message.length; length++) {
         const decode = (): unknown => [...decodeFrames(message.subarray(0, length))];
@@ -92,7 +102,9 @@ describe("decodeFrames()", () => {
 
   it("reads a message that lies within a larger buffer", () => {
     const within = hex("ffff 13 000001 00000009 61 ffff").subarray(2, 11);
-    expect([...decodeFrames(within)]).toEqual([{ type: FrameType.Data, streamId: 9, bytes: hex("61") }]);
+    expect([...decodeFrames(within)]).toEqual([
+      { type: FrameType.Data, streamId: 9, bytes: hex("61") },
+    ]);
   });
 
   it("refuses a message above MAX_MESSAGE before it looks inside [M-7]", () => {
@@ -108,7 +120,9 @@ describe("decodeFrames()", () => {
     const known: ReadonlySet<number> = new Set(Object.values(FrameType));
     for (let type = 0; type < 256; type++) {
       if (known.has(type)) continue;
-      expect(() => [...decodeFrames(header(type, 0, 1))], String(type)).toThrow(code("ERR_FRAME_TYPE"));
+      expect(() => [...decodeFrames(header(type, 0, 1))], String(type)).toThrow(
+        code("ERR_FRAME_TYPE"),
+      );
     }
   });
 
@@ -116,7 +130,9 @@ describe("decodeFrames()", () => {
     for (const type of Object.values(FrameType)) {
       if (type === FrameType.Credit) continue;
       const wrong = type < FrameType.Open ? 1 : 0;
-      expect(() => [...decodeFrames(header(type, 0, wrong))], String(type)).toThrow(code("ERR_STREAM_ID"));
+      expect(() => [...decodeFrames(header(type, 0, wrong))], String(type)).toThrow(
+        code("ERR_STREAM_ID"),
+      );
     }
   });
 
@@ -141,7 +157,10 @@ describe("decodeFrames()", () => {
   });
 
   it("raises a ProtocolError and nothing else for any bytes, as the naive decoder says", () => {
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), expectJudgesToAgree), { ...SEED, numRuns: 2000 });
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), expectJudgesToAgree), {
+      ...SEED,
+      numRuns: 2000,
+    });
     fc.assert(fc.property(nearMisses, expectJudgesToAgree), { ...SEED, numRuns: 20_000 });
   });
 

@@ -7,7 +7,8 @@ import { hellos, SEED } from "../support/arbitraries.ts";
 import { hex } from "../support/hex.ts";
 import { helloWith } from "../support/session-pair.ts";
 
-const code = (expected: string): unknown => expect.objectContaining({ name: "ProtocolError", code: expected });
+const code = (expected: string): unknown =>
+  expect.objectContaining({ name: "ProtocolError", code: expected });
 
 function encoded(hello: Hello): Uint8Array {
   const writer = new ByteWriter();
@@ -29,7 +30,9 @@ describe("encodeHello()", () => {
   });
 
   it("cuts runtime and place to MAX_TEXT bytes", () => {
-    const { runtime, place } = decodeHello(encoded(helloWith({ runtime: "é".repeat(200), place: "x".repeat(300) })));
+    const { runtime, place } = decodeHello(
+      encoded(helloWith({ runtime: "é".repeat(200), place: "x".repeat(300) })),
+    );
     expect(runtime).toBe("é".repeat(127));
     expect(place).toBe("x".repeat(MAX_TEXT));
   });
@@ -37,7 +40,9 @@ describe("encodeHello()", () => {
 
 describe("decodeHello()", () => {
   it("refuses a payload cut at any byte but between parameters", () => {
-    const bytes = encoded(helloWith({ session: new Uint8Array(16), runtime: "node", place: "AMS" }));
+    const bytes = encoded(
+      helloWith({ session: new Uint8Array(16), runtime: "node", place: "AMS" }),
+    );
     const ends = new Set([1]);
     for (let at = 1; at < bytes.length; at += 3 + (bytes[at + 2] ?? 0)) ends.add(at);
     for (let length = 0; length < bytes.length; length++) {
@@ -57,7 +62,8 @@ describe("decodeHello()", () => {
     const known: ReadonlySet<number> = new Set(Object.values(HelloParameter));
     const plain = decodeHello(hex("01"));
     for (let id = 0; id < 256; id++) {
-      if (!known.has(id)) expect(decodeHello(parameter(id, hex("cafe"))), String(id)).toEqual(plain);
+      if (!known.has(id))
+        expect(decodeHello(parameter(id, hex("cafe"))), String(id)).toEqual(plain);
     }
   });
 

@@ -23,7 +23,8 @@ function watched(pings = true): Watched {
   });
   return { clock, alive, pings: sent, deaths };
 }
-const stampOf = (milliseconds: number): Uint8Array => new ByteWriter().u64(milliseconds * 1000).take();
+const stampOf = (milliseconds: number): Uint8Array =>
+  new ByteWriter().u64(milliseconds * 1000).take();
 
 describe("KeepAlive", () => {
   it("pings every 30 s, with the time of its clock in microseconds", async () => {

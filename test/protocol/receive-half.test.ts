@@ -3,7 +3,8 @@ import { ReceiveHalf } from "../../protocol/receive-half.ts";
 import { hex } from "../support/hex.ts";
 import { fateOf } from "../support/stream-bytes.ts";
 
-const code = (expected: string): unknown => expect.objectContaining({ name: "ProtocolError", code: expected });
+const code = (expected: string): unknown =>
+  expect.objectContaining({ name: "ProtocolError", code: expected });
 
 /** A half, and the sum of what it has given back to the session. */
 function half(windowBytes = 10): { half: ReceiveHalf; returned: () => number } {
@@ -58,7 +59,8 @@ describe("ReceiveHalf", () => {
   it("refuses FIN at any offset but that of the bytes received [M-46]", () => {
     const { half: receiving } = half();
     receiving.arrive(hex("0102"));
-    for (const offset of [0, 1, 3]) expect(() => receiving.end(offset)).toThrow(code("ERR_FIN_OFFSET"));
+    for (const offset of [0, 1, 3])
+      expect(() => receiving.end(offset)).toThrow(code("ERR_FIN_OFFSET"));
     expect(() => receiving.end(2)).not.toThrow();
   });
 

@@ -51,8 +51,13 @@ describe("PROTOCOL.md, rules", () => {
 
   it("are in the section that the code cites", () => {
     const cited = sourcesOf(...LAYERS).matchAll(/PROTOCOL\.md section (\d+(?:\.\d+)?)/g);
-    const headings = Array.from(spec.specification.matchAll(/^##+ (\d+(?:\.\d+)?) /gm), ([, n]) => n);
-    expect(Array.from(cited, ([, n]) => n).filter((section) => !headings.includes(section))).toEqual([]);
+    const headings = Array.from(
+      spec.specification.matchAll(/^##+ (\d+(?:\.\d+)?) /gm),
+      ([, n]) => n,
+    );
+    expect(
+      Array.from(cited, ([, n]) => n).filter((section) => !headings.includes(section)),
+    ).toEqual([]);
   });
 
   it("name only error codes that exist", () => {
@@ -65,7 +70,10 @@ describe("PROTOCOL.md, rules", () => {
 describe("PROTOCOL.md, tables", () => {
   it("has the frame types of the code, in sections of their own and in order", () => {
     const rows = spec.tableOf("type", "number", "id", "sent by", "section");
-    const types = Object.entries(wire.FrameType).map(([name, number]) => [name.toUpperCase(), number]);
+    const types = Object.entries(wire.FrameType).map(([name, number]) => [
+      name.toUpperCase(),
+      number,
+    ]);
     expect(rows.map(([name, number]) => [name, Number(number)])).toEqual(types);
     for (const [name, , , , section] of rows) {
       expect(spec.specification).toContain(`\n### ${section} ${name}\n`);
@@ -87,7 +95,13 @@ describe("PROTOCOL.md, tables", () => {
 
   it("gives each parameter of HELLO the length that the code gives it", () => {
     const sizes: Record<string, number> = { u8: 1, u32: 4, u64: 8 };
-    for (const [id, name = "", type = ""] of spec.tableOf("id", "parameter", "value", "absent", "meaning")) {
+    for (const [id, name = "", type = ""] of spec.tableOf(
+      "id",
+      "parameter",
+      "value",
+      "absent",
+      "meaning",
+    )) {
       const size = sizes[type];
       if (size === undefined) continue;
       const value = `${"00".repeat(size - 1)}07`;
@@ -120,9 +134,16 @@ describe("PROTOCOL.md, tables", () => {
     const { PROTOCOL_VERSION, SESSION_STREAM_ID, ...limits } = wire;
     const numbers = Object.entries(limits).filter(([, value]) => typeof value === "number");
     const rows = spec.tableOf("limit", "value", "who enforces it", "reaction");
-    const known = { ...Object.fromEntries(numbers), TOLERANCE_MS, MIN_SECRET_LENGTH, PING_INTERVAL_MS };
+    const known = {
+      ...Object.fromEntries(numbers),
+      TOLERANCE_MS,
+      MIN_SECRET_LENGTH,
+      PING_INTERVAL_MS,
+    };
     const stated = rows.filter(([name = ""]) => /^[A-Z_]+$/.test(name));
-    expect(Object.fromEntries(stated.map(([name, value = ""]) => [name, numberOf(value)]))).toEqual(known);
+    expect(Object.fromEntries(stated.map(([name, value = ""]) => [name, numberOf(value)]))).toEqual(
+      known,
+    );
     expect([PROTOCOL_VERSION, SESSION_STREAM_ID]).toEqual([1, 0]);
   });
 });
@@ -176,7 +197,10 @@ describe("PROTOCOL.md section A.18", () => {
   it.each(spec.admissionVectors())("the token of $keyId is taken", async (vector) => {
     const admission = new Admission(vector.keyId, vector.secret);
     const admitted = await admission.check(vector.token, vector.place, vector.timeMs);
-    expect(admitted).toMatchObject({ keyId: vector.keyId, expiresAt: vector.timeMs + TOLERANCE_MS });
+    expect(admitted).toMatchObject({
+      keyId: vector.keyId,
+      expiresAt: vector.timeMs + TOLERANCE_MS,
+    });
   });
 });
 
@@ -192,7 +216,8 @@ describe("PROTOCOL.md appendix B", () => {
       const [frame] = [...decodeFrames(message)];
       if (from === "agent" || frame === undefined) continue;
       if (frame.type === wire.FrameType.Opened) stream?.confirm(frame.bound);
-      if (frame.type === wire.FrameType.Data) await Promise.all([stream?.write(frame.bytes), edge.clock.run()]);
+      if (frame.type === wire.FrameType.Data)
+        await Promise.all([stream?.write(frame.bytes), edge.clock.run()]);
       if (frame.type === wire.FrameType.Fin) void stream?.end();
       await edge.clock.run();
       expect(toHex(edge.messages.at(-1) ?? hex(""))).toBe(toHex(message));

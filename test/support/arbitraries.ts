@@ -17,7 +17,9 @@ const bytes = (maxLength: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ m
 /** At most 60 characters of 4 bytes each: never cut by MAX_TEXT. No lone surrogates. */
 const text = fc.string({ unit: "grapheme", maxLength: 20 }).filter((value) => value.length <= 60);
 
-const label = fc.stringMatching(/^[a-z]([a-z0-9-]{0,20}[a-z0-9])?$/).filter((part) => !/^..--/.test(part));
+const label = fc
+  .stringMatching(/^[a-z]([a-z0-9-]{0,20}[a-z0-9])?$/)
+  .filter((part) => !/^..--/.test(part));
 const name = fc.array(label, { minLength: 1, maxLength: 5 }).map((labels) => labels.join("."));
 
 /** Any canonical address. */
@@ -76,7 +78,12 @@ export const frames: fc.Arbitrary<Frame> = fc.oneof(
   fc.record({ type: fc.constant(FrameType.Fin), streamId, finalOffset: u64 }),
   fc.record({ type: fc.constant(FrameType.Reset), streamId, reason }),
   fc.record({ type: fc.constant(FrameType.Credit), streamId: u32, received: u64, limit: u64 }),
-  fc.record({ type: fc.constant(FrameType.Datagram), streamId, address: addresses, bytes: bytes(60) }),
+  fc.record({
+    type: fc.constant(FrameType.Datagram),
+    streamId,
+    address: addresses,
+    bytes: bytes(60),
+  }),
 ) as fc.Arbitrary<Frame>;
 
 /**
@@ -97,7 +104,17 @@ export const nearMisses: fc.Arbitrary<Uint8Array> = fc
     Uint8Array.from(
       parts.flatMap(([type, id, payload, slip]) => {
         const length = Math.max(0, payload.length + slip);
-        return [type, 0, 0, length, id >>> 24, (id >>> 16) & 0xff, (id >>> 8) & 0xff, id & 0xff, ...payload];
+        return [
+          type,
+          0,
+          0,
+          length,
+          id >>> 24,
+          (id >>> 16) & 0xff,
+          (id >>> 8) & 0xff,
+          id & 0xff,
+          ...payload,
+        ];
       }),
     ),
   );

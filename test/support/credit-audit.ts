@@ -76,7 +76,8 @@ export class CreditAudit {
     if (frame.type === "Fin") {
       ledger.ended.add(id);
       const offset = ledger.sent.get(id) ?? 0;
-      if (frame["finalOffset"] !== offset) this.faults.push(`${side}: FIN of ${id} is not at ${offset}`);
+      if (frame["finalOffset"] !== offset)
+        this.faults.push(`${side}: FIN of ${id} is not at ${offset}`);
     }
   }
 
@@ -85,7 +86,8 @@ export class CreditAudit {
     ledger.sent.set(id, offset);
     ledger.session += bytes;
     if (offset > limitOf(ledger, id)) this.faults.push(`${side}: stream ${id} beyond its credit`);
-    if (ledger.session > ledger.sessionLimit) this.faults.push(`${side}: session beyond its credit`);
+    if (ledger.session > ledger.sessionLimit)
+      this.faults.push(`${side}: session beyond its credit`);
     if (ledger.ended.has(id)) this.faults.push(`${side}: DATA of ${id} after FIN`);
   }
 }

@@ -32,7 +32,7 @@ export class FakeClock implements Clock {
 
   /** Runs deferred work, and the promises it settles, until nothing is left. */
   async run(): Promise<void> {
-    for (let idle = 0; idle < 3; ) {
+    for (let idle = 0; idle < 3;) {
       const due = this.#deferred;
       this.#deferred = [];
       for (const callback of due) callback();

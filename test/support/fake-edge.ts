@@ -30,7 +30,8 @@ export class FakeEdge {
   readonly dial: Dial = async (signal) => {
     this.dialledAt.push(this.#clock.now());
     if (this.mood === "refuses") throw new CarrierError("ERR_ADMISSION", "it answered 404");
-    if (this.mood === "is out of reach") throw new CarrierError("ERR_CARRIER_LOST", "connect ECONNREFUSED");
+    if (this.mood === "is out of reach")
+      throw new CarrierError("ERR_CARRIER_LOST", "connect ECONNREFUSED");
     if (this.mood === "hangs") await rejection(signal);
     const carriers = carrierPair(this.#clock);
     this.carriers.push(carriers);
@@ -65,6 +66,8 @@ export class FakeEdge {
 
 function rejection(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
-    signal.addEventListener("abort", () => reject(new CarrierError("ERR_CARRIER_LOST", "given up")));
+    signal.addEventListener("abort", () =>
+      reject(new CarrierError("ERR_CARRIER_LOST", "given up")),
+    );
   });
 }

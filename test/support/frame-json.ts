@@ -8,7 +8,9 @@ export type FrameJson = Readonly<Record<string, unknown>> & { readonly type: str
 
 /** Byte fields of any frame, and of the HELLO in one. */
 const BYTE_FIELDS: ReadonlySet<string> = new Set(["stamp", "early", "bytes", "session"]);
-const nameOf = new Map<number, string>(Object.entries(FrameType).map(([name, type]) => [type, name]));
+const nameOf = new Map<number, string>(
+  Object.entries(FrameType).map(([name, type]) => [type, name]),
+);
 
 export function jsonOfFrame(frame: Frame): FrameJson {
   const plain = spell(frame) as Record<string, unknown>;

@@ -26,7 +26,8 @@ export async function outcomeOf<Result>(
   );
   // What is left may lie in the reader and in chunks that it has not asked for yet.
   const rest = [reader.rest.slice()];
-  for (let chunk = await client.read(); chunk; chunk = await client.read()) rest.push(chunk.slice());
+  for (let chunk = await client.read(); chunk; chunk = await client.read())
+    rest.push(chunk.slice());
   return { ...settled, rest: rest.map(toHex).join(""), told: toHex(client.written) };
 }
 

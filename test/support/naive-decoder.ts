@@ -160,7 +160,8 @@ function addressOf(p: Bytes): Record<string, unknown> {
   const type = p.number(1);
   if (type === 1) return { kind: "ipv4", host: p.take(4).join("."), port: p.number(2) };
   if (type === 4) return { kind: "ipv6", host: ipv6Of(p), port: p.number(2) };
-  if (type === 3) return { kind: "name", host: nameOf(p.text(p.number(1), 255)), port: p.number(2) };
+  if (type === 3)
+    return { kind: "name", host: nameOf(p.text(p.number(1), 255)), port: p.number(2) };
   throw new Invalid("address type");
 }
 

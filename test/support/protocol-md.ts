@@ -3,7 +3,10 @@ import type { FrameJson } from "./frame-json.ts";
 import { hex } from "./hex.ts";
 
 /** The specification, which the tests read so that it cannot drift from the code. */
-export const specification: string = readFileSync(new URL("../../PROTOCOL.md", import.meta.url), "utf8");
+export const specification: string = readFileSync(
+  new URL("../../PROTOCOL.md", import.meta.url),
+  "utf8",
+);
 
 /** The rows of the table whose header has exactly these cells, without back-ticks. */
 export function tableOf(...header: readonly string[]): string[][] {
@@ -57,13 +60,15 @@ export interface StateViolation extends Violation {
 
 /** Section A.17: messages that an end in some state does not take. */
 export function stateViolations(): StateViolation[] {
-  return tableOf("to", "message", "hex", "error").map(([to = "", name = "", bytes = "", code = ""]) => ({
-    name: `${name} (${to})`,
-    message: hex(repeated(bytes)),
-    code,
-    state: to.includes("greeting") ? "greeting" : "open",
-    role: to.includes("agent") ? "agent" : "edge",
-  }));
+  return tableOf("to", "message", "hex", "error").map(
+    ([to = "", name = "", bytes = "", code = ""]) => ({
+      name: `${name} (${to})`,
+      message: hex(repeated(bytes)),
+      code,
+      state: to.includes("greeting") ? "greeting" : "open",
+      role: to.includes("agent") ? "agent" : "edge",
+    }),
+  );
 }
 
 export interface AdmissionVector {

@@ -60,7 +60,11 @@ export class RawPeer {
   }
 
   /** A peer of a link that has been greeted; what it said to that has been heard. */
-  static async greeted(role: "agent" | "edge", local = helloWith(), remote = helloWith()): Promise<RawPeer> {
+  static async greeted(
+    role: "agent" | "edge",
+    local = helloWith(),
+    remote = helloWith(),
+  ): Promise<RawPeer> {
     const peer = new RawPeer(role, local);
     await peer.tell({ type: FrameType.Hello, hello: remote });
     peer.heard();

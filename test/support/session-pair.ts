@@ -77,7 +77,11 @@ export async function sessionPair(
       speaksFirst: true,
       hello: () => agentHello,
       greet: (remote, link) => {
-        agent = new Session({ local: agentHello, remote, closed: (reason) => (ended.agent = reason) });
+        agent = new Session({
+          local: agentHello,
+          remote,
+          closed: (reason) => (ended.agent = reason),
+        });
         agent.attach(link);
         return agent;
       },

@@ -9,8 +9,17 @@ export interface SocksClient {
 }
 
 /** Connects through the proxy; `host` goes as ATYP 1, 3 or 4, whatever it looks like. */
-export async function socksConnect(proxyPort: number, host: string, port: number): Promise<SocksClient> {
-  const socket = connect({ host: "127.0.0.1", port: proxyPort, allowHalfOpen: true, noDelay: true });
+export async function socksConnect(
+  proxyPort: number,
+  host: string,
+  port: number,
+): Promise<SocksClient> {
+  const socket = connect({
+    host: "127.0.0.1",
+    port: proxyPort,
+    allowHalfOpen: true,
+    noDelay: true,
+  });
   await once(socket, "connect");
   socket.write(Uint8Array.of(5, 1, 0));
   await readExactly(socket, 2);

@@ -19,7 +19,8 @@ export interface Received {
 export function readAll(channel: ByteChannel): Received {
   const received: Received = { bytes: [], end: undefined };
   const pump = async (): Promise<void> => {
-    for (let chunk = await channel.read(); chunk; chunk = await channel.read()) received.bytes.push(...chunk);
+    for (let chunk = await channel.read(); chunk; chunk = await channel.read())
+      received.bytes.push(...chunk);
     received.end = null;
   };
   pump().catch((error: unknown) => (received.end = error));

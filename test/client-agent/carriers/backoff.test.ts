@@ -32,11 +32,15 @@ describe("Backoff.nextMs()", () => {
 
   it("stays within the range after any number of attempts", () =>
     fc.assert(
-      fc.property(fc.nat(3000), fc.double({ min: 0, max: ALMOST_ONE, noNaN: true }), (count, random) => {
-        const last = pauses(new Backoff(() => random), count + 1).at(-1);
-        expect(last).toBeGreaterThanOrEqual(range.firstMs / 10);
-        expect(last).toBeLessThanOrEqual(range.maxMs);
-      }),
+      fc.property(
+        fc.nat(3000),
+        fc.double({ min: 0, max: ALMOST_ONE, noNaN: true }),
+        (count, random) => {
+          const last = pauses(new Backoff(() => random), count + 1).at(-1);
+          expect(last).toBeGreaterThanOrEqual(range.firstMs / 10);
+          expect(last).toBeLessThanOrEqual(range.maxMs);
+        },
+      ),
       { numRuns: 30 },
     ));
 

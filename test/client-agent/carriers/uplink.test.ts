@@ -111,7 +111,9 @@ describe("Uplink.run()", () => {
     const { clock, log, pauses, metric } = await runningUplink("refuses");
     await clock.advance(40_000);
     expect(pauses()).toEqual([3000, 6000, 12_000, 12_000]);
-    expect(log.lines[0]).toBe(`warn Cannot use the edge at ${EDGE}: it answered 404 {"retryMs":3000}`);
+    expect(log.lines[0]).toBe(
+      `warn Cannot use the edge at ${EDGE}: it answered 404 {"retryMs":3000}`,
+    );
     expect(await metric('edgesocks_carrier_failures_total{code="ERR_ADMISSION"}')).toBe(5);
   });
 

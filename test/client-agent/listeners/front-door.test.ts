@@ -21,7 +21,8 @@ const request = hex("05 01 00 03 0b 6578616d706c652e636f6d 01bb");
 const bound = parseAddress("192.0.2.7", 4000);
 /** The answers to greeting and request, the latter with `bound`. */
 const welcome = "0500 05000001 c0000207 0fa0".replaceAll(" ", "");
-const failure = (rep: number): string => `0500 05${toHex(Uint8Array.of(rep))}0001 000000000000`.replaceAll(" ", "");
+const failure = (rep: number): string =>
+  `0500 05${toHex(Uint8Array.of(rep))}0001 000000000000`.replaceAll(" ", "");
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 /** A front door with one client in it, and the edge's end of the session. */
@@ -155,24 +156,30 @@ describe("FrontDoor.serve()", () => {
 });
 
 describe("FrontDoor.serve() on a request that fails", () => {
-  it.each(Object.keys(replyTo) as FailureReason[])("replies to %s as failure.ts has it", async (reason) => {
-    const door = await clientAtDoor({}, new FakeChannel(greeting, request));
-    const { stream: edge } = await door.stream();
-    edge.refuse(reason, "Cannot connect");
-    await door.clock.run();
-    expect(toHex(door.client.written)).toBe(failure(replyTo[reason].socks5));
-    expect(await door.metric(`edgesocks_requests_failed_total{reason="${reason}"}`)).toBe(1);
-    expect(await door.metric("edgesocks_streams_opened_total")).toBe(0);
-  });
+  it.each(Object.keys(replyTo) as FailureReason[])(
+    "replies to %s as failure.ts has it",
+    async (reason) => {
+      const door = await clientAtDoor({}, new FakeChannel(greeting, request));
+      const { stream: edge } = await door.stream();
+      edge.refuse(reason, "Cannot connect");
+      await door.clock.run();
+      expect(toHex(door.client.written)).toBe(failure(replyTo[reason].socks5));
+      expect(await door.metric(`edgesocks_requests_failed_total{reason="${reason}"}`)).toBe(1);
+      expect(await door.metric("edgesocks_streams_opened_total")).toBe(0);
+    },
+  );
 
-  it.each(["02", "03", "00", "7f", "f0"])("replies REP 7 to command %s, and asks no edge", async (cmd) => {
-    const command = hex(`05 ${cmd} 00 01 01020304 0050`);
-    const session = (): never => {
-      throw new Error("The edge was asked");
-    };
-    const { client } = await clientAtDoor({ session }, new FakeChannel(greeting, command));
-    expect(toHex(client.written)).toBe(failure(7));
-  });
+  it.each(["02", "03", "00", "7f", "f0"])(
+    "replies REP 7 to command %s, and asks no edge",
+    async (cmd) => {
+      const command = hex(`05 ${cmd} 00 01 01020304 0050`);
+      const session = (): never => {
+        throw new Error("The edge was asked");
+      };
+      const { client } = await clientAtDoor({ session }, new FakeChannel(greeting, command));
+      expect(toHex(client.written)).toBe(failure(7));
+    },
+  );
 
   it("replies REP 1 when there is no edge", async () => {
     const session = () => Promise.reject(new StreamError("edge-unavailable", "There is no edge"));
@@ -188,7 +195,10 @@ describe("FrontDoor.serve() on a request that fails", () => {
   });
 
   it("half-closes after the reply, and ends once the client closes", async () => {
-    const door = await clientAtDoor({}, new FakeChannel(greeting, hex("05 02 00 01 01020304 0050")));
+    const door = await clientAtDoor(
+      {},
+      new FakeChannel(greeting, hex("05 02 00 01 01020304 0050")),
+    );
     expect(door.client).toMatchObject({ hasEnded: true, abortReason: undefined });
     door.client.farEnd();
     await door.served;
@@ -196,7 +206,10 @@ describe("FrontDoor.serve() on a request that fails", () => {
   });
 
   it("ends within 10 s though the client neither closes nor falls silent", async () => {
-    const door = await clientAtDoor({}, new FakeChannel(greeting, hex("05 02 00 01 01020304 0050")));
+    const door = await clientAtDoor(
+      {},
+      new FakeChannel(greeting, hex("05 02 00 01 01020304 0050")),
+    );
     for (let seconds = 0; seconds < 10; seconds++) {
       door.client.arrive(bytes("more"));
       await door.clock.advance(1000);
@@ -240,26 +253,34 @@ describe("FrontDoor.serve() on a handshake that fails", () => {
     expect(await door.metric("edgesocks_clients")).toBe(0);
   });
 
-  it.each(["", "05", "05 01 00", "05 01 00 05 01"])("is ended when it stalls behind %j", async (input) => {
-    const door = await clientAtDoor({ handshakeTimeoutMs: 7000 }, new FakeChannel(hex(input)));
-    await door.clock.advance(6999);
-    expect(door.client.abortReason).toBeUndefined();
-    await door.clock.advance(1);
-    await door.served;
-    expect(door.client.abortReason).toMatchObject({ code: "ERR_HANDSHAKE_TIMEOUT" });
-    expect(door.clock.timerCount).toBe(door.idleTimers);
-  });
+  it.each(["", "05", "05 01 00", "05 01 00 05 01"])(
+    "is ended when it stalls behind %j",
+    async (input) => {
+      const door = await clientAtDoor({ handshakeTimeoutMs: 7000 }, new FakeChannel(hex(input)));
+      await door.clock.advance(6999);
+      expect(door.client.abortReason).toBeUndefined();
+      await door.clock.advance(1);
+      await door.served;
+      expect(door.client.abortReason).toMatchObject({ code: "ERR_HANDSHAKE_TIMEOUT" });
+      expect(door.clock.timerCount).toBe(door.idleTimers);
+    },
+  );
 
   it("counts and logs one that stalls as ERR_HANDSHAKE_TIMEOUT", async () => {
     const door = await clientAtDoor({ handshakeTimeoutMs: 7000 }, new FakeChannel(greeting));
     await door.clock.advance(7000);
     await door.served;
-    expect(await door.metric('edgesocks_clients_failed_total{code="ERR_HANDSHAKE_TIMEOUT"}')).toBe(1);
+    expect(await door.metric('edgesocks_clients_failed_total{code="ERR_HANDSHAKE_TIMEOUT"}')).toBe(
+      1,
+    );
     expect(door.log.lines).toEqual([expect.stringMatching(/^warn .*nothing within 7 s/)]);
   });
 
   it("has no time limit once the request is there", async () => {
-    const door = await clientAtDoor({ handshakeTimeoutMs: 7000 }, new FakeChannel(greeting, request));
+    const door = await clientAtDoor(
+      { handshakeTimeoutMs: 7000 },
+      new FakeChannel(greeting, request),
+    );
     await door.clock.advance(8000);
     expect(door.client.abortReason).toBeUndefined();
     expect(door.isServed()).toBe(false);

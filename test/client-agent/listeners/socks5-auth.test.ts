@@ -63,7 +63,9 @@ describe("authenticate()", () => {
   it("takes names and passwords of 255 bytes", async () => {
     const [name, password] = ["n".repeat(255), "p".repeat(255)];
     const input = Uint8Array.of(1, 255, ...Buffer.from(name), 255, ...Buffer.from(password));
-    const outcome = await outcomeOf(authenticate(createUsers(new Map([[name, password]]))), [input]);
+    const outcome = await outcomeOf(authenticate(createUsers(new Map([[name, password]]))), [
+      input,
+    ]);
     expect(outcome).toMatchObject({ result: name, told: "0100" });
   });
 

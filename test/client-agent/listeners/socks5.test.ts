@@ -30,8 +30,10 @@ const asAlice = `01 02 ${password}`;
 const connect = "05 01 00";
 const port = "01bb";
 
-const shake = (users: typeof anybody, ...input: readonly string[]): Promise<Outcome<SocksRequest>> =>
-  outcomeOf(socks5(users), [hex(input.join(""))]);
+const shake = (
+  users: typeof anybody,
+  ...input: readonly string[]
+): Promise<Outcome<SocksRequest>> => outcomeOf(socks5(users), [hex(input.join(""))]);
 
 const text = (host: string): string => {
   const octets = new TextEncoder().encode(host);
@@ -119,10 +121,14 @@ describe("socks5() on input in pieces", () => {
 
   it("ends random garbage as a request or as HandshakeError", () =>
     fc.assert(
-      fc.asyncProperty(fc.uint8Array({ maxLength: 700 }), fc.boolean(), async (garbage, hasUsers) => {
-        const { result, error } = await outcomeOf(socks5(hasUsers ? alice : anybody), [garbage]);
-        if (result === undefined) expect(error).toBeInstanceOf(HandshakeError);
-      }),
+      fc.asyncProperty(
+        fc.uint8Array({ maxLength: 700 }),
+        fc.boolean(),
+        async (garbage, hasUsers) => {
+          const { result, error } = await outcomeOf(socks5(hasUsers ? alice : anybody), [garbage]);
+          if (result === undefined) expect(error).toBeInstanceOf(HandshakeError);
+        },
+      ),
     ));
 
   it("ends a random request as a request or as HandshakeError", () =>
@@ -143,7 +149,12 @@ describe("socks5() on input in pieces", () => {
 describe("socks5() method negotiation", () => {
   it.each([
     ["without users, of several", anybody, "04 80 02 00 01", "0500"],
-    ["without users, of all", anybody, `ff ${toHex(Uint8Array.from({ length: 255 }, (_, i) => i))}`, "0500"],
+    [
+      "without users, of all",
+      anybody,
+      `ff ${toHex(Uint8Array.from({ length: 255 }, (_, i) => i))}`,
+      "0500",
+    ],
     ["with users, of several", alice, `03 00 02 01 ${password}`, "05020100"],
   ])("chooses the method it wants %s", async (_what, users, methods, told) => {
     const outcome = await shake(users, methods, connect, "01 01020304", port);

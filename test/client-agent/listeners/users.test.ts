@@ -2,7 +2,12 @@ import { describe, expect, it } from "vitest";
 import { createUsers } from "../../../client-agent/listeners/users.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
-const users = createUsers(new Map([["alice", "wonderland"], ["zoë", "naïve pässword"]]));
+const users = createUsers(
+  new Map([
+    ["alice", "wonderland"],
+    ["zoë", "naïve pässword"],
+  ]),
+);
 
 describe("createUsers()", () => {
   it("wants a name and password once there is a user", () => {
@@ -33,11 +38,14 @@ describe("Users.verify()", () => {
     expect(users.verify("alice", bytes(password))).toBe(false);
   });
 
-  it.each(["bob", "", "Alice", "alice ", "alic", "__proto__"])("refuses unknown user %j", (name) => {
-    for (const password of ["wonderland", "", "\0"]) {
-      expect(users.verify(name, bytes(password))).toBe(false);
-    }
-  });
+  it.each(["bob", "", "Alice", "alice ", "alic", "__proto__"])(
+    "refuses unknown user %j",
+    (name) => {
+      for (const password of ["wonderland", "", "\0"]) {
+        expect(users.verify(name, bytes(password))).toBe(false);
+      }
+    },
+  );
 
   it("knows nobody when there are no users", () => {
     expect(createUsers(new Map()).verify("", bytes(""))).toBe(false);

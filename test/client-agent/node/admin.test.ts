@@ -33,7 +33,10 @@ describe("serveAdmin()", () => {
 
   it("answers 404 to all else", async () => {
     const { url } = await startAdmin();
-    const answers = await Promise.all([fetch(`${url}/`), fetch(`${url}/metrics`, { method: "POST" })]);
+    const answers = await Promise.all([
+      fetch(`${url}/`),
+      fetch(`${url}/metrics`, { method: "POST" }),
+    ]);
     expect(answers.map(({ status }) => status)).toEqual([404, 404]);
   });
 
@@ -49,6 +52,8 @@ describe("AdminServer.close()", () => {
     const { url, server } = await startAdmin();
     await (await fetch(`${url}/healthz`)).text();
     server.close();
-    await expect(fetch(`${url}/healthz`)).rejects.toMatchObject({ cause: { code: "ECONNREFUSED" } });
+    await expect(fetch(`${url}/healthz`)).rejects.toMatchObject({
+      cause: { code: "ECONNREFUSED" },
+    });
   });
 });

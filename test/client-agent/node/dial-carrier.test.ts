@@ -100,7 +100,10 @@ describe("createDial()", () => {
   );
 
   it("rejects with ERR_CARRIER_LOST when nothing listens", async () => {
-    const dialling = createDial(new URL(`ws://127.0.0.1:${await closedPort()}/`), admission)(signal());
+    const dialling = createDial(
+      new URL(`ws://127.0.0.1:${await closedPort()}/`),
+      admission,
+    )(signal());
     await expect(dialling).rejects.toBeInstanceOf(CarrierError);
     await expect(dialling).rejects.toMatchObject({
       code: "ERR_CARRIER_LOST",
@@ -140,7 +143,10 @@ describe("createDial()", () => {
   it.each([
     ["a refusal", answer("404 Not Found")],
     ["a lost connection", (_request: IncomingMessage, socket: Socket) => void socket.destroy()],
-    ["success", (request: IncomingMessage, socket: Socket) => accept(request, socket, hex("88 00"))],
+    [
+      "success",
+      (request: IncomingMessage, socket: Socket) => accept(request, socket, hex("88 00")),
+    ],
   ])("leaves no listener on its signal after %s", async (_what, onUpgrade) => {
     const { url } = await startServer(onUpgrade);
     const lasting = signal();

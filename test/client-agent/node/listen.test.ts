@@ -90,7 +90,10 @@ describe("Listener.close()", () => {
 
 describe("Listener.destroy()", () => {
   it("cuts the open connections too, and may be called again", async () => {
-    const listener = await listenOn("127.0.0.1", async (client) => void (await client.read().catch(() => {})));
+    const listener = await listenOn(
+      "127.0.0.1",
+      async (client) => void (await client.read().catch(() => {})),
+    );
     const socket = connect(listener.port, "127.0.0.1");
     socket.on("error", () => {});
     await once(socket, "connect");

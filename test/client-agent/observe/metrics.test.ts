@@ -18,7 +18,8 @@ describe("Metrics", () => {
     metrics.clientFailed(new HandshakeError("ERR_HANDSHAKE", "Cannot"));
     metrics.clientFailed(new StreamError("connection-reset", "The connection broke"));
     metrics.clientFailed("not even an Error");
-    const failed = (code: string) => metricValue(metrics, `edgesocks_clients_failed_total{code="${code}"}`);
+    const failed = (code: string) =>
+      metricValue(metrics, `edgesocks_clients_failed_total{code="${code}"}`);
     expect(await failed("ERR_HANDSHAKE")).toBe(2);
     expect(await failed("connection-reset")).toBe(1);
     expect(await failed("other")).toBe(1);
