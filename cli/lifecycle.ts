@@ -1,4 +1,5 @@
 import { ConfigError, messageOf } from "../protocol/errors.ts";
+import { tuneHeap } from "./heap.ts";
 
 /** Something that serves until it is told to stop. */
 export interface Service {
@@ -18,6 +19,7 @@ const DRAIN_MS = 3000;
 
 /** Starts a service, says that it is ready, and ends the process when a signal asks for it. */
 export async function serveUntilSignal(start: () => Promise<Service>): Promise<void> {
+  tuneHeap();
   let service: Service;
   try {
     service = await start();
