@@ -36,6 +36,8 @@ export function parseHost(text: string): Host {
   if (bare.includes(":")) return parseIpv6(bare);
   if (bare.length !== text.length || !PLAUSIBLE_NAME.test(text)) throw notAHost(text);
   const host = hostnameOf(text.endsWith(".") ? text.slice(0, -1) : text);
+  // Once more: IDNA maps full-width forms to the very delimiters that were looked for above.
+  if (!PLAUSIBLE_NAME.test(host)) throw notAHost(text);
   if (ipaddr.IPv4.isValidFourPartDecimal(host)) return { kind: "ipv4", host };
   if (host.length > MAX_NAME_LENGTH || !host.split(".").every(isLabel)) throw notAHost(text);
   return { kind: "name", host };
@@ -129,8 +131,9 @@ function octetsOf(host: string): Uint8Array {
 
 function parseIpv6(text: string): Host {
   // A zone index ("fe80::1%eth0") means something on one machine only, never at the edge.
-  if (text.includes("%") || !ipaddr.IPv6.isValid(text)) throw notAHost(text);
-  return { kind: "ipv6", host: ipaddr.IPv6.parse(text).toRFC5952String() };
+  if (text.includes("%")) throw notAHost(text);
+  // By the URL parser, as ipaddr.js reads ::192.0.2.1 as if it were ::ffff:192.0.2.1.
+  return { kind: "ipv6", host: hostnameOf(`[${text}]`).slice(1, -1) };
 }
 
 /** Host parsing of the URL standard: lower case, IDNA, and the number forms of IPv4. */

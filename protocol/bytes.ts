@@ -2,7 +2,8 @@ import { ProtocolError } from "./errors.ts";
 import { MAX_OFFSET } from "./wire.ts";
 
 const utf8Encoder = new TextEncoder();
-const utf8Decoder = new TextDecoder("utf-8", { fatal: true });
+// A byte order mark is a character like any other here: text in equals text out.
+const utf8Decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Reads big-endian fields off one frame's payload; running past its end is a ProtocolError. */
 export class ByteReader {

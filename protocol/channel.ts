@@ -12,8 +12,13 @@ export interface ByteChannel {
   write(chunk: Uint8Array): Promise<void>;
   /** Half-close: no more writes from here. Reading goes on. */
   end(): Promise<void>;
-  /** Ends both directions now, dropping what is queued. Idempotent. */
+  /** Ends both directions now, dropping what is queued: reads and writes reject with `reason`. Idempotent. */
   abort(reason: unknown): void;
+  /**
+   * Calls back once when the channel breaks, at once if it has. Reads and writes tell of it too,
+   * but whoever waits for the other side of a relay does neither. The last callback counts.
+   */
+  onceFailed(callback: (reason: unknown) => void): void;
 }
 
 /** Bytes moved by a relay, seen from its left channel. */
@@ -28,11 +33,15 @@ export async function relay(
   right: ByteChannel,
   totals: RelayTotals = { leftToRight: 0, rightToLeft: 0 },
 ): Promise<RelayTotals> {
+  // A pump that waits for one side to take bytes does not hear that the other has broken.
+  const failure = Promise.withResolvers<never>();
+  for (const side of [left, right]) side.onceFailed(failure.reject);
+  const pumps = Promise.all([
+    pump(left, right, (bytes) => (totals.leftToRight += bytes)),
+    pump(right, left, (bytes) => (totals.rightToLeft += bytes)),
+  ]);
   try {
-    await Promise.all([
-      pump(left, right, (bytes) => (totals.leftToRight += bytes)),
-      pump(right, left, (bytes) => (totals.rightToLeft += bytes)),
-    ]);
+    await Promise.race([pumps, failure.promise]);
     return totals;
   } catch (error) {
     for (const side of [left, right]) side.abort(error);

@@ -65,10 +65,14 @@ export class ReceiveWindow {
     this.#consumed += bytes;
   }
 
-  /** Half a window at a time, so that CREDIT frames stay rare and the sender never stops for one. */
+  /**
+   * Once there is as much to grant as the peer has left: half a window at a time while readers keep
+   * up, so that CREDIT frames stay rare and the sender never stops for one. When unread bytes fill
+   * most of the window it is less, or streams that stand still would stop all others.
+   */
   get isGrantDue(): boolean {
     const due = this.#consumed + this.#size - this.#limit;
-    return due > 0 && due >= this.#size / 2;
+    return due > 0 && due >= this.#limit - this.#received;
   }
 
   /** The fields of the CREDIT to send now. */

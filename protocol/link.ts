@@ -168,8 +168,7 @@ export class Link implements StreamPort, CarrierEvents {
       case FrameType.Pong:
         return this.#keepAlive.answered(frame.stamp);
       case FrameType.Ack:
-        this.#inFlight.raise(frame.received + this.#carrierWindow);
-        return this.#flushSoon();
+        return this.#handleAck(frame.received);
       case FrameType.GoAway:
         return this.#handleGoAway(frame);
       case FrameType.Data:
@@ -196,6 +195,15 @@ export class Link implements StreamPort, CarrierEvents {
     this.#inFlight.raise(hello.carrierWindow);
     this.#host = this.#options.greet(hello, this);
     if (!this.#options.speaksFirst) this.#sayHello();
+    this.#flushSoon();
+  }
+
+  #handleAck(received: number): void {
+    if (received > this.#inFlight.offset) {
+      const text = `Cannot take an ACK of ${received} bytes: ${this.#inFlight.offset} were sent`;
+      throw new ProtocolError("ERR_FRAME_FIELD", text);
+    }
+    this.#inFlight.raise(received + this.#carrierWindow);
     this.#flushSoon();
   }
 

@@ -43,7 +43,7 @@ export class ReceiveHalf {
   /** The next chunk, or null after FIN. Asking for it gives back the memory of the one before. */
   read(): Promise<Uint8Array | null> {
     this.#settle();
-    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    if (this.#state === "reset") return Promise.reject(this.#failure);
     const chunk = this.#inbox.shift();
     if (chunk) return Promise.resolve(this.#lend(chunk));
     if (this.#state === "ended") return Promise.resolve(null);

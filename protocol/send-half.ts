@@ -6,8 +6,7 @@ type SendState = "open" | "ended" | "reset";
 
 interface Pending {
   rest: Uint8Array;
-  readonly resolve: () => void;
-  readonly reject: (reason: unknown) => void;
+  readonly taken: PromiseWithResolvers<void>;
 }
 
 /** The sending direction of a stream: one chunk at a time waits here for credit and a turn. */
@@ -43,9 +42,14 @@ export class SendHalf {
       return Promise.reject(new EdgesocksError("ERR_WRITE_AFTER_END", `Cannot write: ${what}`));
     }
     if (chunk.length === 0) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      this.#pending = { rest: chunk, resolve, reject };
-    });
+    const taken = Promise.withResolvers<void>();
+    this.#pending = { rest: chunk, taken };
+    return taken.promise;
+  }
+
+  /** Resolves once no write is pending; rejects as that write does. */
+  settled(): Promise<void> {
+    return this.#pending?.taken.promise ?? Promise.resolve();
   }
 
   /** The next bytes for a DATA frame, at most `sendable`; the caller copies them before it returns. */
@@ -58,7 +62,7 @@ export class SendHalf {
     if (pending.rest.length === 0) {
       this.#pending = undefined;
       // The writer goes on in a microtask, hence after the caller has copied `taken`.
-      pending.resolve();
+      pending.taken.resolve();
     }
     return taken;
   }
@@ -83,7 +87,7 @@ export class SendHalf {
     if (this.#state === "reset") return;
     this.#state = "reset";
     this.#failure = reason;
-    this.#pending?.reject(reason);
+    this.#pending?.taken.reject(reason);
     this.#pending = undefined;
   }
 }

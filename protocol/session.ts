@@ -37,12 +37,13 @@ const OPEN_OVERHEAD = HEADER_LENGTH + 512;
 export class Session implements LinkHost {
   readonly credit: SendWindow;
   readonly #options: SessionOptions;
-  readonly #links = new Set<Link>();
+  /** The highest id opened on each link: OPENs climb, and frames of lower unknown ids are late. */
+  readonly #links = new Map<Link, number>();
   readonly #streams = new Map<number, { readonly stream: Stream; readonly link: Link }>();
   /** Links the peer asked us to leave: we close each once its last stream has ended. */
   readonly #leaving = new Set<Link>();
   readonly #window: ReceiveWindow;
-  /** The highest id in use so far: OPENs must climb, and frames of lower unknown ids are late. */
+  /** The last id that we have opened. */
   #lastStreamId = 0;
 
   constructor(options: SessionOptions) {
@@ -69,7 +70,7 @@ export class Session implements LinkHost {
   }
 
   attach(link: Link): void {
-    this.#links.add(link);
+    this.#links.set(link, 0);
   }
 
   /**
@@ -105,12 +106,12 @@ export class Session implements LinkHost {
 
   /** Asks the peer to leave every link within `drainMs`. */
   drain(drainMs: number, text: string): void {
-    for (const link of this.#links) link.drain(drainMs, text);
+    for (const link of this.#links.keys()) link.drain(drainMs, text);
   }
 
   /** Ends every link, and so every stream. */
   close(text: string): void {
-    for (const link of this.#links) link.close(text);
+    for (const link of this.#links.keys()) link.close(text);
   }
 
   /** Ends the streams one by one, telling the peer why, before the links end. */
@@ -120,9 +121,7 @@ export class Session implements LinkHost {
 
   consumed(bytes: number): void {
     this.#window.consume(bytes);
-    if (!this.#window.isGrantDue) return;
-    const [anyLink] = this.#links;
-    (this.#pickLink() ?? anyLink)?.wake(true);
+    this.#grantIfDue();
   }
 
   grant(): { received: number; limit: number } | undefined {
@@ -158,7 +157,8 @@ export class Session implements LinkHost {
         return this.#handleCredit(frame);
       case FrameType.Data:
         this.#window.arrive(frame.bytes.length);
-        return this.#handleData(frame, link);
+        this.#handleData(frame, link);
+        return this.#grantIfDue();
       case FrameType.Opened:
         return this.#find(frame.streamId, link)?.handleOpened(frame.bound);
       case FrameType.Failed:
@@ -175,11 +175,17 @@ export class Session implements LinkHost {
     }
   }
 
+  #grantIfDue(): void {
+    if (!this.#window.isGrantDue) return;
+    const [anyLink] = this.#links.keys();
+    (this.#pickLink() ?? anyLink)?.wake(true);
+  }
+
   #handleOpen(frame: Extract<Frame, { type: typeof FrameType.Open }>, link: Link): void {
     const { accept, local } = this.#options;
     if (!accept)
       throw new ProtocolError("ERR_FRAME_STATE", "Cannot take OPEN: only the agent opens");
-    if (frame.streamId <= this.#lastStreamId) {
+    if (frame.streamId <= this.#lastIdOn(link) || this.#streams.has(frame.streamId)) {
       throw new ProtocolError(
         "ERR_STREAM_ID",
         `Cannot open stream ${frame.streamId}: ids must climb`,
@@ -189,7 +195,6 @@ export class Session implements LinkHost {
       const text = `Cannot open stream ${frame.streamId}: ${local.maxStreams} are open`;
       throw new ProtocolError("ERR_TOO_MANY_STREAMS", text);
     }
-    this.#lastStreamId = frame.streamId;
     const stream = this.#add(frame.streamId, link);
     this.#window.arrive(frame.early.length);
     stream.handleData(frame.early);
@@ -208,7 +213,7 @@ export class Session implements LinkHost {
       return;
     }
     this.credit.raise(frame.limit);
-    for (const link of this.#links) link.wake();
+    for (const link of this.#links.keys()) link.wake();
   }
 
   /** The stream of a frame; undefined for one that has ended here and whose frames are just late. */
@@ -218,7 +223,7 @@ export class Session implements LinkHost {
       if (entry.link === link) return entry.stream;
       throw new ProtocolError("ERR_STREAM_ID", `Cannot take stream ${streamId} on this carrier`);
     }
-    if (streamId <= this.#lastStreamId) return undefined;
+    if (streamId <= this.#lastIdOn(link)) return undefined;
     throw new ProtocolError(
       "ERR_STREAM_ID",
       `Cannot take a frame of stream ${streamId}: never opened`,
@@ -233,7 +238,12 @@ export class Session implements LinkHost {
       receiveWindow: this.#options.local.streamWindow,
     });
     this.#streams.set(id, { stream, link });
+    this.#links.set(link, id);
     return stream;
+  }
+
+  #lastIdOn(link: Link): number {
+    return this.#links.get(link) ?? 0;
   }
 
   #closeIfLeft(link: Link): void {
@@ -242,7 +252,7 @@ export class Session implements LinkHost {
   }
 
   #pickLink(): Link | undefined {
-    for (const link of this.#links) if (!link.isDraining) return link;
+    for (const link of this.#links.keys()) if (!link.isDraining) return link;
     return undefined;
   }
 }

@@ -48,7 +48,7 @@ export class Stream implements ByteChannel {
   #answerCount = 0;
   #failure: unknown;
   #isClosed = false;
-  #onFailed: (() => void) | undefined;
+  #onFailed: ((reason: unknown) => void) | undefined;
 
   constructor({ id, port, sendCredit, receiveWindow }: StreamOptions) {
     this.id = id;
@@ -70,6 +70,8 @@ export class Stream implements ByteChannel {
   }
 
   async end(): Promise<void> {
+    // FIN states how many bytes there were: those of a write that still waits come before it.
+    await this.#sending.settled();
     if (!this.#sending.end()) return;
     this.#port.control({
       type: FrameType.Fin,
@@ -80,9 +82,10 @@ export class Stream implements ByteChannel {
   }
 
   abort(reason: unknown): void {
-    if (this.#isClosed) return;
-    const word = reasonOf(reason, "connection-reset");
-    this.#port.control({ type: FrameType.Reset, streamId: this.id, reason: word });
+    if (!this.#isClosed) {
+      const word = reasonOf(reason, "connection-reset");
+      this.#port.control({ type: FrameType.Reset, streamId: this.id, reason: word });
+    }
     this.fail(reason);
   }
 
@@ -91,6 +94,7 @@ export class Stream implements ByteChannel {
     const bound = this.#answers.shift();
     if (bound) return Promise.resolve(bound);
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    if (this.#isClosed) return Promise.reject(unanswered());
     this.#asker = Promise.withResolvers();
     return this.#asker.promise;
   }
@@ -108,10 +112,9 @@ export class Stream implements ByteChannel {
     this.fail(new StreamError(reason, text));
   }
 
-  /** Calls back once when the stream fails, at once if it has: whoever works for it can stop. */
-  onceFailed(callback: () => void): void {
+  onceFailed(callback: (reason: unknown) => void): void {
     if (this.#failure === undefined) this.#onFailed = callback;
-    else callback();
+    else callback(this.#failure);
   }
 
   /** Bytes that could go into a DATA frame now. */
@@ -163,15 +166,16 @@ export class Stream implements ByteChannel {
   }
 
   /** Ends both halves without a frame: the peer knows, or is gone. */
-  fail(reason: unknown): void {
-    if (this.#isClosed) return;
+  fail(reason: unknown = new StreamError("general", "The stream was ended")): void {
+    if (this.#failure !== undefined) return;
     this.#failure = reason;
-    this.#sending.fail(this.#failure);
-    this.#receiving.fail(this.#failure);
-    this.#asker?.reject(this.#failure);
+    this.#sending.fail(reason);
+    // On a closed stream too: bytes that nobody has read still hold credit of the session.
+    this.#receiving.fail(reason);
+    this.#asker?.reject(reason);
     this.#asker = undefined;
     this.#close();
-    this.#onFailed?.();
+    this.#onFailed?.(reason);
   }
 
   #closeIfDone(): void {
@@ -181,8 +185,12 @@ export class Stream implements ByteChannel {
   #close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#asker?.reject(new StreamError("general", "The edge ended the stream without an answer"));
+    this.#asker?.reject(unanswered());
     this.#asker = undefined;
     this.#port.streamClosed(this);
   }
+}
+
+function unanswered(): StreamError {
+  return new StreamError("general", "The edge ended the stream without an answer");
 }

@@ -39,8 +39,10 @@ export class Uplink {
   readonly #options: UplinkOptions;
   readonly #stopping = new AbortController();
   readonly #sessions = new Set<Session>();
-  readonly #waiting = new Set<(session: Session) => void>();
+  readonly #waiting = new Set<PromiseWithResolvers<Session>>();
   #current: Session | undefined;
+  /** The link whose edge has not said HELLO yet. */
+  #greeting: Link | undefined;
   #failure = "it was not reached yet";
 
   constructor(options: UplinkOptions) {
@@ -58,9 +60,10 @@ export class Uplink {
         log.info(`Connected to the edge at ${edge}`, { runtime: session.remote.runtime });
         metrics.edgeUp(true);
         this.#current = session;
-        for (const resolve of this.#waiting) resolve(session);
-        this.#waiting.clear();
+        for (const { resolve } of this.#waiting) resolve(session);
         const reason = await over;
+        this.#current = undefined;
+        metrics.edgeUp(false);
         log.info(`The session with ${edge} is over`, { reason: messageOf(reason) });
         // An edge that takes us and drops us at once must not be dialled in a tight loop.
         if (clock.now() - beganAt >= STEADY_MS) backoff.reset();
@@ -75,9 +78,6 @@ export class Uplink {
           retryMs: Math.round(waitMs),
         });
         await pause(clock, waitMs, this.#stopping.signal);
-      } finally {
-        this.#current = undefined;
-        metrics.edgeUp(false);
       }
     }
   }
@@ -85,22 +85,26 @@ export class Uplink {
   /** A session to open streams in. @throws StreamError "edge-unavailable" after 10 s without one */
   session(): Promise<Session> {
     if (this.#current?.isOpen) return Promise.resolve(this.#current);
-    return new Promise((resolve, reject) => {
-      const cancelTimer = this.#options.clock.after(SESSION_WAIT_MS, () => {
-        this.#waiting.delete(take);
-        reject(new StreamError("edge-unavailable", `There is no edge: ${this.#failure}`));
-      });
-      const take = (session: Session): void => {
-        cancelTimer();
-        resolve(session);
-      };
-      this.#waiting.add(take);
+    if (this.#stopping.signal.aborted) {
+      return Promise.reject(new StreamError("edge-unavailable", "The agent is stopping"));
+    }
+    const waiter = Promise.withResolvers<Session>();
+    this.#waiting.add(waiter);
+    const cancelTimer = this.#options.clock.after(SESSION_WAIT_MS, () => {
+      waiter.reject(new StreamError("edge-unavailable", `There is no edge: ${this.#failure}`));
+    });
+    return waiter.promise.finally(() => {
+      cancelTimer();
+      this.#waiting.delete(waiter);
     });
   }
 
   /** Ends the streams and their carriers, and dials no more. */
   stop(): void {
     this.#stopping.abort();
+    const unavailable = new StreamError("edge-unavailable", "The agent is stopping");
+    for (const { reject } of this.#waiting) reject(unavailable);
+    this.#greeting?.close("The agent has stopped");
     for (const session of this.#sessions) {
       session.reset(new StreamError("cancelled", "The agent is stopping"));
       session.close("The agent has stopped");
@@ -112,7 +116,8 @@ export class Uplink {
     const open = await dial(this.#stopping.signal);
     const over = Promise.withResolvers<unknown>();
     const session = await new Promise<Session>((resolve, reject) => {
-      new Link(
+      if (this.#stopping.signal.aborted) reject(new CarrierError("ERR_CARRIER_LOST", "Stopping"));
+      this.#greeting = new Link(
         {
           clock,
           speaksFirst: true,
@@ -127,6 +132,7 @@ export class Uplink {
         open,
       );
     });
+    this.#greeting = undefined;
     return { session, over: over.promise };
   }
 

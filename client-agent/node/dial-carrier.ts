@@ -10,6 +10,7 @@ const DIAL_TIMEOUT_MS = 10_000;
 export function createDial(edge: URL, admission: Admission): Dial {
   return async (signal) => {
     const token = await admission.issue(placeOf(edge), Date.now());
+    if (signal.aborted) throw new CarrierError("ERR_CARRIER_LOST", "The agent is stopping");
     const socket = new WebSocket(edge, {
       ...webSocketOptions,
       handshakeTimeout: DIAL_TIMEOUT_MS,
@@ -23,26 +24,26 @@ export function createDial(edge: URL, admission: Admission): Dial {
   };
 }
 
-function opened(socket: WebSocket, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const cancel = (): void => socket.terminate();
-    signal.addEventListener("abort", cancel);
-    socket.once("open", () => {
-      signal.removeEventListener("abort", cancel);
-      socket.off("error", fail);
-      resolve();
+/** Resolves once the WebSocket is open. @throws CarrierError; the socket is gone then */
+async function opened(socket: WebSocket, signal: AbortSignal): Promise<void> {
+  const cancel = (): void => socket.terminate();
+  signal.addEventListener("abort", cancel);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      // Stays for good: until the carrier listens, an error must not be without a listener.
+      socket.on("error", (cause) => {
+        reject(new CarrierError("ERR_CARRIER_LOST", cause.message, { cause }));
+      });
+      socket.once("open", resolve);
+      socket.once("unexpected-response", (request, { statusCode }) => {
+        request.destroy();
+        const text = `it answered ${statusCode} instead of a WebSocket. ${ADVICE}`;
+        reject(new CarrierError("ERR_ADMISSION", text));
+      });
     });
-    socket.once("unexpected-response", (request, { statusCode }) => {
-      request.destroy();
-      const text = `it answered ${statusCode} instead of a WebSocket. ${ADVICE}`;
-      reject(new CarrierError("ERR_ADMISSION", text));
-    });
-    const fail = (cause: Error): void => {
-      signal.removeEventListener("abort", cancel);
-      reject(new CarrierError("ERR_CARRIER_LOST", cause.message, { cause }));
-    };
-    socket.on("error", fail);
-  });
+  } finally {
+    signal.removeEventListener("abort", cancel);
+  }
 }
 
 /** An edge tells nobody why it refuses, so the agent can only say what may be wrong. */

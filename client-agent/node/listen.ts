@@ -10,7 +10,7 @@ export interface Listener {
   readonly count: number;
   /** Takes no new connections; those that are open go on. */
   close(): void;
-  /** Cuts the open connections too. */
+  /** Resets the open connections too, as what is cut must not look complete. */
   destroy(): void;
 }
 
@@ -36,7 +36,7 @@ export async function listen(
     close: () => void server.close(),
     destroy: () => {
       server.close();
-      for (const socket of sockets) socket.destroy();
+      for (const socket of sockets) socket.resetAndDestroy();
     },
   };
 }

@@ -8,13 +8,15 @@ export class SocketChannel implements ByteChannel {
   readonly #reader: ReadableStreamBYOBReader;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
   readonly #buffer = new ReadBuffer();
+  #failure: unknown;
+  #onFailed: ((reason: unknown) => void) | undefined;
 
   constructor(socket: Socket) {
     this.#socket = socket;
     this.#reader = socket.readable.getReader({ mode: "byob" });
     this.#writer = socket.writable.getWriter();
-    // Rejects when the far side resets: whoever reads or writes hears of it there.
-    socket.closed.catch(() => {});
+    socket.closed.catch((cause: unknown) => this.#fail(broken(cause)));
+    // These reject along with it.
     this.#writer.closed.catch(() => {});
     this.#reader.closed.catch(() => {});
   }
@@ -49,11 +51,23 @@ export class SocketChannel implements ByteChannel {
     }
   }
 
-  abort(): void {
+  abort(reason: unknown): void {
     // close() alone: after writer.abort() or reader.cancel() workerd keeps the connection until
     // the whole invocation ends (seen in 1.20261023.1). It says FIN, not RST, and what was being
     // written goes out first. Rejects when the socket has broken already, which is as good.
     this.#socket.close().catch(() => {});
+    this.#fail(reason);
+  }
+
+  onceFailed(callback: (reason: unknown) => void): void {
+    if (this.#failure === undefined) this.#onFailed = callback;
+    else callback(this.#failure);
+  }
+
+  #fail(reason: unknown): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = reason;
+    this.#onFailed?.(reason);
   }
 }
 

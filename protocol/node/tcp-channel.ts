@@ -16,7 +16,8 @@ export class TcpChannel implements ByteChannel {
   readonly #inbox: Uint8Array[] = [];
   #inboxBytes = 0;
   #hasEnded = false;
-  #failure: StreamError | undefined;
+  #failure: unknown;
+  #onFailed: ((reason: unknown) => void) | undefined;
   #reader: Reader | undefined;
 
   constructor(socket: Socket) {
@@ -26,8 +27,11 @@ export class TcpChannel implements ByteChannel {
       this.#hasEnded = true;
       this.#wake()?.resolve(null);
     });
-    socket.on("error", (cause) => this.#fail(cause));
-    socket.on("close", () => this.#fail(undefined));
+    socket.on("error", (cause) => this.#fail(broken(cause)));
+    socket.on("close", () => {
+      if (!this.#hasEnded)
+        this.#fail(new StreamError("connection-reset", "The connection was cut"));
+    });
   }
 
   read(): Promise<Uint8Array | null> {
@@ -38,7 +42,7 @@ export class TcpChannel implements ByteChannel {
       return Promise.resolve(chunk);
     }
     if (this.#hasEnded) return Promise.resolve(null);
-    if (this.#failure) return Promise.reject(this.#failure);
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
     return new Promise((resolve, reject) => {
       this.#reader = { resolve, reject };
     });
@@ -47,7 +51,7 @@ export class TcpChannel implements ByteChannel {
   write(chunk: Uint8Array): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#socket.write(chunk, (cause) => {
-        if (cause) reject(this.#fail(cause));
+        if (cause) reject(this.#failure ?? broken(cause));
         else resolve();
       });
     });
@@ -60,7 +64,13 @@ export class TcpChannel implements ByteChannel {
   abort(reason: unknown): void {
     // RST, so that whoever is at the other end does not take a cut transfer for a complete one.
     this.#socket.resetAndDestroy();
+    this.#inbox.length = 0;
     this.#fail(reason);
+  }
+
+  onceFailed(callback: (reason: unknown) => void): void {
+    if (this.#failure === undefined) this.#onFailed = callback;
+    else callback(this.#failure);
   }
 
   #take(buffer: Buffer): void {
@@ -73,16 +83,11 @@ export class TcpChannel implements ByteChannel {
     if (this.#inboxBytes >= INBOX_BYTES) this.#socket.pause();
   }
 
-  #fail(cause: unknown): StreamError {
-    this.#failure ??= new StreamError(
-      "connection-reset",
-      cause === undefined
-        ? "The connection was closed"
-        : `The connection broke: ${messageOf(cause)}`,
-      { cause },
-    );
-    if (!this.#hasEnded) this.#wake()?.reject(this.#failure);
-    return this.#failure;
+  #fail(reason: unknown): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = reason;
+    if (!this.#hasEnded) this.#wake()?.reject(reason);
+    this.#onFailed?.(reason);
   }
 
   #wake(): Reader | undefined {
@@ -90,4 +95,10 @@ export class TcpChannel implements ByteChannel {
     this.#reader = undefined;
     return reader;
   }
+}
+
+function broken(cause: unknown): StreamError {
+  return new StreamError("connection-reset", `The connection broke: ${messageOf(cause)}`, {
+    cause,
+  });
 }

@@ -26,6 +26,10 @@ export function attachCarrier(socket: WebSocket, events: CarrierEvents): Carrier
     clearTimeout(cutTimer);
     events.closed(code, failure === "" ? reason.toString() : failure);
   });
+  if (socket.readyState !== socket.OPEN) {
+    // It closed before anybody listened, and will not say so again.
+    queueMicrotask(() => events.closed(CloseCode.GoingAway, "The WebSocket had closed already"));
+  }
   return {
     // Called with an error too, when the socket has closed: its memory is free either way.
     send: (message, done) => socket.send(message, () => done()),

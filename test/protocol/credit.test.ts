@@ -27,15 +27,31 @@ describe("ReceiveWindow", () => {
     expect(window.received).toBe(10);
   });
 
-  it("owes a grant once half its window has been consumed [M-56]", () => {
+  it("owes a grant at half its window while all that comes is consumed [M-56]", () => {
     const window = new ReceiveWindow(10);
-    window.arrive(10);
-    window.consume(4);
+    const pass = (bytes: number): void => {
+      window.arrive(bytes);
+      window.consume(bytes);
+    };
+    pass(4);
+    expect(window.isGrantDue).toBe(false);
+    pass(1);
+    expect(window.isGrantDue).toBe(true);
+    expect(window.grant()).toEqual({ received: 5, limit: 15 });
+    expect(window.isGrantDue).toBe(false);
+  });
+
+  it("owes it sooner when unread bytes leave the peer less than it could be granted [M-56]", () => {
+    const window = new ReceiveWindow(10);
+    window.arrive(9);
     expect(window.isGrantDue).toBe(false);
     window.consume(1);
     expect(window.isGrantDue).toBe(true);
-    expect(window.grant()).toEqual({ received: 10, limit: 15 });
+    expect(window.grant()).toEqual({ received: 9, limit: 11 });
+    window.arrive(1);
     expect(window.isGrantDue).toBe(false);
+    window.consume(1);
+    expect(window.isGrantDue).toBe(true);
   });
 
   it("owes nothing when it is of no size", () => {

@@ -181,6 +181,7 @@ describe("PROTOCOL.md section A.16", () => {
   });
 });
 
+// The violations that need a state: [M-10] [M-12] [M-18] [M-35] [M-37] and most that are cited elsewhere.
 describe("PROTOCOL.md section A.17", () => {
   it.each(spec.stateViolations())("$name raises $code", async ({ message, code, state, role }) => {
     const peer = state === "open" ? await RawPeer.greeted(role) : new RawPeer(role, helloWith());

@@ -84,7 +84,7 @@ export const frames: fc.Arbitrary<Frame> = fc.oneof(
     address: addresses,
     bytes: bytes(60),
   }),
-) as fc.Arbitrary<Frame>;
+);
 
 /**
  * Messages that look like ours and mostly are not: real type numbers, small ids and lengths that

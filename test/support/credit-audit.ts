@@ -25,8 +25,8 @@ interface Ledger {
 export class CreditAudit {
   /** Rules that were broken, in words. Empty is good. */
   readonly faults: string[] = [];
-  /** Most bytes of DATA that were in flight from each end. */
-  readonly peakInFlight = { left: 0, right: 0 };
+  /** Messages that were checked. */
+  messageCount = 0;
   readonly #left: Ledger;
   readonly #right: Ledger;
 
@@ -39,6 +39,7 @@ export class CreditAudit {
   }
 
   #check(side: "left" | "right", message: Uint8Array): void {
+    this.messageCount++;
     if (message.length > 1_048_576) this.faults.push(`${side}: a message of ${message.length}`);
     const frames = decodeNaively(message);
     if (!frames) this.faults.push(`${side}: a message that cannot be read`);
@@ -70,7 +71,6 @@ export class CreditAudit {
       this.#count(side, ledger, id, length);
       ledger.inFlight += length;
       ledger.data += length;
-      this.peakInFlight[side] = Math.max(this.peakInFlight[side], ledger.inFlight);
       if (ledger.inFlight > ledger.carrierWindow) this.faults.push(`${side}: carrier window`);
     }
     if (frame.type === "Fin") {

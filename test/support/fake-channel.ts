@@ -1,16 +1,14 @@
 import type { ByteChannel } from "../../protocol/channel.ts";
 import { messageOf, StreamError } from "../../protocol/errors.ts";
 
-/**
- * A TCP connection without a network: the test sits at its far end. As a TcpChannel does, it turns
- * whatever broke it into StreamError "connection-reset".
- */
+/** A TCP connection without a network: the test sits at its far end. */
 export class FakeChannel implements ByteChannel {
   readonly #inbox: Uint8Array[] = [];
   readonly #written: Uint8Array[] = [];
   #lent: Uint8Array | undefined;
   #hasFarEnded = false;
-  #failure: StreamError | undefined;
+  #failure: unknown;
+  #onFailed: ((reason: unknown) => void) | undefined;
   #reader: PromiseWithResolvers<Uint8Array | null> | undefined;
   /** Whether this end has half-closed. */
   hasEnded = false;
@@ -28,13 +26,13 @@ export class FakeChannel implements ByteChannel {
     this.#lent = this.#inbox.shift();
     if (this.#lent) return this.#lent;
     if (this.#hasFarEnded) return null;
-    if (this.#failure) throw this.#failure;
+    if (this.#failure !== undefined) throw this.#failure;
     this.#reader = Promise.withResolvers();
     return this.#reader.promise;
   }
 
   async write(chunk: Uint8Array): Promise<void> {
-    if (this.#failure) throw this.#failure;
+    if (this.#failure !== undefined) throw this.#failure;
     this.#written.push(chunk.slice());
   }
 
@@ -44,7 +42,12 @@ export class FakeChannel implements ByteChannel {
 
   abort(reason: unknown): void {
     this.abortReason ??= reason;
-    this.breakOff(reason);
+    this.#fail(reason);
+  }
+
+  onceFailed(callback: (reason: unknown) => void): void {
+    if (this.#failure === undefined) this.#onFailed = callback;
+    else callback(this.#failure);
   }
 
   /** All that was written to the far end. */
@@ -69,11 +72,15 @@ export class FakeChannel implements ByteChannel {
   /** The far end resets the connection. */
   breakOff(cause: unknown = new Error("ECONNRESET")): void {
     const text = `The connection broke: ${messageOf(cause)}`;
-    this.#failure ??= new StreamError("connection-reset", text, { cause });
+    this.#fail(new StreamError("connection-reset", text, { cause }));
+  }
+
+  #fail(reason: unknown): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = reason;
     this.#inbox.length = 0;
-    const { reject } = this.#reader ?? {};
-    reject?.(this.#failure);
-    this.#reader = undefined;
+    this.#wake((reader) => reader.reject(reason));
+    this.#onFailed?.(reason);
   }
 
   #wake(settle: (reader: PromiseWithResolvers<Uint8Array | null>) => void): boolean {

@@ -16,6 +16,8 @@ export class RawPeer {
   readonly messages: Uint8Array[] = [];
   /** Streams that the link's session was asked for. */
   readonly incoming: IncomingStream[] = [];
+  /** What each GOAWAY(Drain) gave, in milliseconds. */
+  readonly drains: number[] = [];
   /** The HELLO that greeted the link, once it has. */
   greeting: Hello | undefined;
   /** Why the carrier ended, once it has. */
@@ -38,7 +40,8 @@ export class RawPeer {
           this.greeting = remote;
           const accept = (incoming: IncomingStream): void => void this.incoming.push(incoming);
           const serving = role === "edge" ? { accept } : {};
-          this.#session = new Session({ local, remote, closed: end, ...serving });
+          const draining = (drainMs: number): void => void this.drains.push(drainMs);
+          this.#session = new Session({ local, remote, closed: end, draining, ...serving });
           this.#session.attach(link);
           return this.#session;
         },

@@ -7,7 +7,7 @@ import { type WebSocket, WebSocketServer } from "ws";
 import { createDial } from "../../../client-agent/node/dial-carrier.ts";
 import { Admission, bearerOf } from "../../../protocol/admission.ts";
 import { CarrierError } from "../../../protocol/errors.ts";
-import { startCli } from "../../support/cli.ts";
+import { startCommand } from "../../support/command.ts";
 import { hex } from "../../support/hex.ts";
 import { closedPort } from "../../support/target.ts";
 
@@ -58,7 +58,7 @@ describe("createDial()", () => {
     const closed = Promise.withResolvers<number>();
     const carrier = open({ message: received.resolve, closed: closed.resolve });
     const sent = once(atEdge, "message");
-    carrier.send(hex("01 02 03"));
+    carrier.send(hex("01 02 03"), () => {});
     atEdge.send(hex("04 05 06"));
     expect(new Uint8Array((await sent)[0] as Buffer)).toEqual(hex("01 02 03"));
     expect(await received.promise).toEqual(hex("04 05 06"));
@@ -121,8 +121,7 @@ describe("createDial()", () => {
     const ending = new AbortController();
     const closed = Promise.withResolvers<void>();
     const { url } = await startServer((_request, socket) => {
-      socket.once("close", () => closed.resolve());
-      socket.on("error", () => {});
+      socket.once("end", () => closed.resolve(void socket.end()));
       socket.resume();
       ending.abort();
     });
@@ -160,18 +159,15 @@ describe("createDial()", () => {
 
   it("takes no harm from an invalid frame right behind the 101", async () => {
     // In a process of its own: what goes wrong here is not an error that anybody could catch.
-    const dialled = Promise.withResolvers<Socket>();
+    const left = Promise.withResolvers<void>();
     const { url } = await startServer((request, socket) => {
       accept(request, socket, hex("ff ff 01 02 03"));
-      socket.once("close", () => dialled.resolve(socket));
+      socket.once("end", () => left.resolve(void socket.end()));
       socket.resume();
     });
-    const { child, exited, output } = startCli(
-      ["agent", "--listen", "127.0.0.1:0", "--edge", url.href],
-      { variables: { EDGESOCKS_SECRET: SECRET } },
-    );
-    await dialled.promise;
-    child.kill("SIGTERM");
-    expect(await exited, output.stderr).toEqual({ code: 0, signal: null });
+    const flags = ["--listen", "127.0.0.1:0", "--edge", url.href];
+    const agent = await startCommand(["agent", ...flags], { EDGESOCKS_SECRET: SECRET });
+    await left.promise;
+    expect(await agent.stop()).toBe(0);
   });
 });

@@ -1,0 +1,94 @@
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { createNameCheck } from "../../../edge-worker/egress/name-check.ts";
+import { closedPort } from "../../support/target.ts";
+
+const servers: Server[] = [];
+
+/** A resolver that answers queries of each type as told; "silence" is no answer at all. */
+async function startResolver(answers: { readonly A: string; readonly AAAA: string }) {
+  const asked: URL[] = [];
+  const accepted: (string | undefined)[] = [];
+  const server = createServer((request, response) => {
+    const url = new URL(request.url ?? "", "http://127.0.0.1");
+    asked.push(url);
+    accepted.push(request.headers.accept);
+    const answer = answers[url.searchParams.get("type") === "AAAA" ? "AAAA" : "A"];
+    if (answer === "500") response.writeHead(500).end("{}");
+    else if (answer === "hang up") response.destroy();
+    else if (answer !== "silence") response.end(answer);
+  });
+  servers.push(server);
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${port}/dns-query?ct=json`, asked, accepted };
+}
+
+/** RFC 8484's JSON sibling, as resolvers that speak application/dns-json answer. */
+const found = '{"Status":0,"TC":false,"Answer":[{"name":"x","type":1,"TTL":60,"data":"1.2.3.4"}]}';
+const noData = '{"Status":0,"TC":false}';
+const emptyAnswer = '{"Status":0,"Answer":[]}';
+const nameError = '{"Status":3}';
+const serverFailure = '{"Status":2}';
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  for (const server of servers.splice(0)) {
+    server.close();
+    server.closeAllConnections();
+  }
+});
+
+describe("createNameCheck()", () => {
+  it.each([
+    ["both types have an address", found, found, true],
+    ["only IPv4 has an address", found, noData, true],
+    ["only IPv6 has an address", noData, found, true],
+    ["one type has an address, the other failed", serverFailure, found, true],
+    ["the name does not exist", nameError, nameError, false],
+    ["the name has no address", noData, emptyAnswer, false],
+    ["one type has none and the other failed", nameError, serverFailure, undefined],
+    ["the resolver fails", serverFailure, serverFailure, undefined],
+    ["the resolver answers an HTTP error", "500", "500", undefined],
+    ["the resolver answers with garbage", "<html>", "\0\0", undefined],
+    ["the resolver answers with other JSON", '{"Status":"3"}', "[3]", undefined],
+    ["the resolver hangs up", "hang up", "hang up", undefined],
+  ])("tells what it knows when %s", async (_what, A, AAAA, expected) => {
+    const { url } = await startResolver({ A, AAAA });
+    expect(await createNameCheck(url)("example.com")).toBe(expected);
+  });
+
+  it("asks for both types as application/dns-json, and keeps the URL's own query", async () => {
+    const { url, asked, accepted } = await startResolver({ A: found, AAAA: found });
+    await createNameCheck(url)("xn--bcher-kva.example");
+    const queries = asked.map(({ searchParams }) => Object.fromEntries(searchParams));
+    expect(queries).toHaveLength(2);
+    expect(queries).toContainEqual({ ct: "json", name: "xn--bcher-kva.example", type: "A" });
+    expect(queries).toContainEqual({ ct: "json", name: "xn--bcher-kva.example", type: "AAAA" });
+    expect(accepted).toEqual(["application/dns-json", "application/dns-json"]);
+  });
+
+  it("cannot tell when there is no resolver", async () => {
+    const check = createNameCheck(`http://127.0.0.1:${await closedPort()}/dns-query`);
+    expect(await check("example.com")).toBeUndefined();
+  });
+
+  it("waits for a silent resolver for a few seconds only", async () => {
+    const { url, asked } = await startResolver({ A: "silence", AAAA: "silence" });
+    const timeouts: { milliseconds: number; ending: AbortController }[] = [];
+    vi.spyOn(AbortSignal, "timeout").mockImplementation((milliseconds) => {
+      const ending = new AbortController();
+      timeouts.push({ milliseconds, ending });
+      return ending.signal;
+    });
+    const checking = createNameCheck(url)("example.com");
+    await vi.waitUntil(() => asked.length === 2);
+    for (const { milliseconds, ending } of timeouts) {
+      expect(milliseconds).toBeLessThanOrEqual(5000);
+      ending.abort(new DOMException("The time is over", "TimeoutError"));
+    }
+    expect(await checking).toBeUndefined();
+  });
+});
