@@ -18,7 +18,8 @@ export const edgeLimits: EdgeLimits = {
   sessionWindow: 33_554_432,
   carrierWindow: 1_048_576,
   maxStreams: 4096,
-  maxCarriers: 4,
+  // More can be had once the credit of a lost carrier's bytes is settled with its session.
+  maxCarriers: 1,
 };
 
 /** What stays the same in every HELLO of an edge. */

@@ -131,7 +131,8 @@ function octetsOf(host: string): Uint8Array {
 
 function parseIpv6(text: string): Host {
   // A zone index ("fe80::1%eth0") means something on one machine only, never at the edge.
-  if (text.includes("%")) throw notAHost(text);
+  // Looked at before the URL parser sees it: it must not find a delimiter of its own in there.
+  if (!/^[0-9a-f:.]+$/iu.test(text)) throw notAHost(text);
   // By the URL parser, as ipaddr.js reads ::192.0.2.1 as if it were ::ffff:192.0.2.1.
   return { kind: "ipv6", host: hostnameOf(`[${text}]`).slice(1, -1) };
 }

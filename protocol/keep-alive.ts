@@ -55,8 +55,8 @@ export class KeepAlive {
 
   #tick(): void {
     const silentMs = this.#clock.now() - this.#lastHeard;
-    // The ping of one interval may be answered in the next, hence one interval more than missed.
-    if (silentMs >= PING_INTERVAL_MS * (MISSED_PINGS + 1)) return this.#actions.dead(silentMs);
+    // Half an interval more: the last answer came a round trip after its ping.
+    if (silentMs >= PING_INTERVAL_MS * (MISSED_PINGS + 0.5)) return this.#actions.dead(silentMs);
     this.#schedule();
     if (!this.#actions.pings) return;
     const stamp = new ByteWriter().u64(Math.floor(this.#clock.now() * 1000));

@@ -40,6 +40,8 @@ export interface LinkOptions {
 
 /** The peer must have said HELLO by then. */
 const HELLO_TIMEOUT_MS = 10_000;
+/** What is in flight waits in this process's memory too: the peer alone must not say how much. */
+const MAX_CARRIER_WINDOW = 16_777_216;
 /** Control frames that may wait for one turn of the event loop; beyond it the peer is flooding us. */
 const MAX_CONTROL_FRAMES = 65_536;
 
@@ -191,8 +193,8 @@ export class Link implements StreamPort, CarrierEvents {
       throw new ProtocolError("ERR_VERSION", text, { goAway: GoAwayReason.VersionMismatch });
     }
     this.#helloTimer();
-    this.#carrierWindow = hello.carrierWindow;
-    this.#inFlight.raise(hello.carrierWindow);
+    this.#carrierWindow = Math.min(hello.carrierWindow, MAX_CARRIER_WINDOW);
+    this.#inFlight.raise(this.#carrierWindow);
     this.#host = this.#options.greet(hello, this);
     if (!this.#options.speaksFirst) this.#sayHello();
     this.#flushSoon();
@@ -208,9 +210,9 @@ export class Link implements StreamPort, CarrierEvents {
   }
 
   #handleGoAway(frame: Extract<Frame, { type: typeof FrameType.GoAway }>): void {
-    if (frame.reason === GoAwayReason.Drain) {
+    if (frame.reason === GoAwayReason.Drain && this.#host) {
       this.#isDraining = true;
-      this.#host?.draining(this, frame.drainMs);
+      this.#host.draining(this, frame.drainMs);
       return;
     }
     const text = `The other side gave up (${frame.reason} ${JSON.stringify(frame.text)})`;
@@ -286,10 +288,11 @@ export class Link implements StreamPort, CarrierEvents {
       if (grant) appendFrame(writer, { type: FrameType.Credit, streamId: 0, ...grant });
     }
     for (const stream of this.#grants) {
+      if (writer.length >= MESSAGE_BYTES) return;
+      this.#grants.delete(stream);
       const grant = stream.grant();
       if (grant) appendFrame(writer, { type: FrameType.Credit, streamId: stream.id, ...grant });
     }
-    this.#grants.clear();
   }
 
   /** Most bytes the next DATA frame may hold; 0 when nobody waits or something must be granted first. */

@@ -9,6 +9,10 @@ interface Reader {
   readonly reject: (reason: unknown) => void;
 }
 
+/** Once this many chunks wait, payloads up to SMALL_BYTES are joined into chunks of JOINED_BYTES. */
+const MANY_CHUNKS = 16;
+const SMALL_BYTES = 512;
+const JOINED_BYTES = 4096;
 /** A payload below this share of the memory it pins is copied out of it. */
 const PINNED_SHARE = 4;
 
@@ -21,6 +25,9 @@ export class ReceiveHalf {
   #reader: Reader | undefined;
   /** Bytes handed to the reader that it may still be writing somewhere. */
   #lent = 0;
+  /** The last chunk of the inbox, when it is one that small payloads are joined into. */
+  #joined: Uint8Array = new Uint8Array();
+  #joinedLength = 0;
   #failure: unknown;
 
   constructor(windowBytes: number, onConsumed: (bytes: number) => void) {
@@ -59,9 +66,9 @@ export class ReceiveHalf {
     }
     this.#window.arrive(bytes.length);
     if (bytes.length === 0) return;
-    const chunk = unpinned(bytes);
-    if (this.#reader) this.#wake()?.resolve(this.#lend(chunk));
-    else this.#inbox.push(chunk);
+    if (this.#reader) this.#wake()?.resolve(this.#lend(unpinned(bytes)));
+    else if (bytes.length <= SMALL_BYTES && this.#inbox.length >= MANY_CHUNKS) this.#join(bytes);
+    else this.#inbox.push(unpinned(bytes));
   }
 
   /** Takes FIN. @throws ProtocolError when bytes are missing or FIN comes twice */
@@ -87,6 +94,19 @@ export class ReceiveHalf {
     this.#inbox.length = 0;
     this.#settle();
     this.#wake()?.reject(reason);
+  }
+
+  /** Adds a few bytes to the last chunk: a chunk each would cost many times what it holds. */
+  #join(bytes: Uint8Array): void {
+    const isLast = this.#inbox.at(-1)?.buffer === this.#joined.buffer;
+    if (!isLast || this.#joinedLength + bytes.length > this.#joined.length) {
+      this.#joined = new Uint8Array(JOINED_BYTES);
+      this.#joinedLength = 0;
+      this.#inbox.push(this.#joined);
+    }
+    this.#joined.set(bytes, this.#joinedLength);
+    this.#joinedLength += bytes.length;
+    this.#inbox[this.#inbox.length - 1] = this.#joined.subarray(0, this.#joinedLength);
   }
 
   #lend(chunk: Uint8Array): Uint8Array {

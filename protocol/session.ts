@@ -198,6 +198,7 @@ export class Session implements LinkHost {
     const stream = this.#add(frame.streamId, link);
     this.#window.arrive(frame.early.length);
     stream.handleData(frame.early);
+    this.#grantIfDue();
     accept({ stream, command: frame.command, address: frame.address });
   }
 

@@ -1,15 +1,16 @@
-import { type Address, UNSPECIFIED } from "../../protocol/address.ts";
+import type { Address } from "../../protocol/address.ts";
 import { type ByteChannel, relay } from "../../protocol/channel.ts";
 import type { Clock } from "../../protocol/clock.ts";
 import { HandshakeError, messageOf, reasonOf, StreamError } from "../../protocol/errors.ts";
-import { replyTo } from "../../protocol/failure.ts";
 import type { Log } from "../../protocol/log.ts";
 import type { Session } from "../../protocol/session.ts";
 import type { Stream } from "../../protocol/stream.ts";
 import { Command } from "../../protocol/wire.ts";
 import type { Metrics } from "../observe/metrics.ts";
-import { drive, ExactReader } from "./handshake.ts";
-import { encodeReply, encodeSuccess, SOCKS_VERSION, socks5, type SocksRequest } from "./socks5.ts";
+import { drive, ExactReader, type Handshake } from "./handshake.ts";
+import type { ClientRequest } from "./request.ts";
+import { SOCKS4_VERSION, socks4 } from "./socks4.ts";
+import { SOCKS5_VERSION, socks5 } from "./socks5.ts";
 import type { Users } from "./users.ts";
 
 export interface FrontDoorOptions {
@@ -24,6 +25,14 @@ export interface FrontDoorOptions {
 
 /** How long a client may take to close after a failure reply (RFC 1928 section 6: 10 s at most). */
 const LINGER_MS = 5000;
+
+/** A stream that the edge has answered. */
+interface Opened {
+  readonly stream: Stream;
+  readonly bound: Address;
+  /** What the client sent behind its request and the OPEN had no room for. */
+  readonly rest: Uint8Array;
+}
 
 /** Serves the clients of a listening port, one `serve()` each. */
 export class FrontDoor {
@@ -51,40 +60,37 @@ export class FrontDoor {
     }
   }
 
-  async #shakeHands(client: ByteChannel, reader: ExactReader): Promise<SocksRequest> {
+  async #shakeHands(client: ByteChannel, reader: ExactReader): Promise<ClientRequest> {
     const { clock, handshakeTimeoutMs, users } = this.#options;
     const cancelTimer = clock.after(handshakeTimeoutMs, () => {
       const text = `Cannot finish the handshake: nothing within ${handshakeTimeoutMs / 1000} s`;
       client.abort(new HandshakeError("ERR_HANDSHAKE_TIMEOUT", text));
     });
     try {
-      const [version] = await reader.exactly(1);
-      if (version !== SOCKS_VERSION) {
-        const text = `Cannot begin a handshake: the first byte is ${version}, not ${SOCKS_VERSION}`;
-        throw new HandshakeError("ERR_HANDSHAKE", text);
-      }
-      return await drive(socks5(users), client, reader);
+      const [version = -1] = await reader.exactly(1);
+      return await drive(handshakeOf(version, users), client, reader);
     } finally {
       cancelTimer();
     }
   }
 
-  async #handle(request: SocksRequest, client: ByteChannel, early: Uint8Array): Promise<void> {
+  async #handle(request: ClientRequest, client: ByteChannel, early: Uint8Array): Promise<void> {
     const { metrics } = this.#options;
-    let opened: { stream: Stream; bound: Address };
+    let opened: Opened;
     try {
-      opened = await this.#open(request, early);
+      opened = await this.#open(request, client, early);
     } catch (error) {
       const reason = reasonOf(error);
       metrics.requestFailed(reason);
       this.#options.log.debug("A request failed", because(error));
-      await client.write(encodeReply(replyTo[reason].socks5, UNSPECIFIED));
+      await client.write(request.replies.failure(reason));
       return this.#closeGently(client);
     }
     metrics.streamOpened();
     const totals = { leftToRight: early.length, rightToLeft: 0 };
     try {
-      await client.write(encodeSuccess(opened.bound));
+      await client.write(request.replies.success(opened.bound));
+      await opened.stream.write(opened.rest);
       await relay(client, opened.stream, totals);
     } catch (error) {
       opened.stream.abort(error);
@@ -95,20 +101,16 @@ export class FrontDoor {
     }
   }
 
-  /** Opens the stream and hands over what the client sent behind its request. */
-  async #open(
-    request: SocksRequest,
-    early: Uint8Array,
-  ): Promise<{ stream: Stream; bound: Address }> {
-    if (request.command !== Command.Connect) {
-      const text = `Cannot serve command ${request.command}`;
-      throw new StreamError("command-unsupported", text);
+  async #open(request: ClientRequest, client: ByteChannel, early: Uint8Array): Promise<Opened> {
+    const { command, address } = request;
+    if (command !== Command.Connect) {
+      throw new StreamError("command-unsupported", `Cannot serve command ${command}`);
     }
     const session = await this.#options.session();
-    const { stream, sent } = session.open(request.command, request.address, early);
-    const bound = await stream.answer();
-    await stream.write(early.subarray(sent));
-    return { stream, bound };
+    const { stream, sent } = session.open(command, address, early);
+    // A client that breaks off does not wait for the answer, nor must the edge go on dialling.
+    client.onceFailed((reason) => stream.abort(reason));
+    return { stream, bound: await stream.answer(), rest: early.subarray(sent) };
   }
 
   /** Ends our half and waits for the client's: an RST at once could overtake the reply. */
@@ -129,4 +131,18 @@ export class FrontDoor {
 
 function because(error: unknown): { reason: string } {
   return { reason: messageOf(error) };
+}
+
+/** The parser for what begins with this byte. */
+function handshakeOf(firstByte: number, users: Users): Handshake<ClientRequest> {
+  switch (firstByte) {
+    case SOCKS5_VERSION:
+      return socks5(users);
+    case SOCKS4_VERSION:
+      return socks4(users);
+    default: {
+      const text = `Cannot begin a handshake: the first byte is ${firstByte}, not 4 or 5`;
+      throw new HandshakeError("ERR_HANDSHAKE", text);
+    }
+  }
 }

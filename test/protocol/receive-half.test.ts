@@ -13,6 +13,27 @@ function half(windowBytes = 10): { half: ReceiveHalf; returned: () => number } {
 }
 
 describe("ReceiveHalf", () => {
+  it("joins small payloads once many wait, and gives back the same bytes", async () => {
+    const half = new ReceiveHalf(10_000, () => {});
+    const sent = Array.from({ length: 5000 }, (_, i) => i % 251);
+    for (const byte of sent) half.arrive(Uint8Array.of(byte));
+    const chunks: Uint8Array[] = [];
+    for (let left = sent.length; left > 0; left -= chunks.at(-1)?.length ?? left) {
+      chunks.push((await half.read()) ?? new Uint8Array());
+    }
+    expect(chunks.flatMap((chunk) => [...chunk])).toEqual(sent);
+    expect(chunks.length).toBeLessThan(20);
+  });
+
+  it("never writes into a joined chunk that its reader has", async () => {
+    const half = new ReceiveHalf(10_000, () => {});
+    for (let i = 0; i < 17; i++) half.arrive(Uint8Array.of(1));
+    for (let i = 0; i < 16; i++) await half.read();
+    const lent = await half.read();
+    for (let i = 0; i < 20; i++) half.arrive(Uint8Array.of(2));
+    expect(lent).toEqual(Uint8Array.of(1));
+  });
+
   it("gives chunks in order, to readers that waited and to those that come later", async () => {
     const { half: receiving } = half();
     const first = receiving.read();

@@ -234,20 +234,23 @@ describe("Session, fairness", () => {
     expect([received.bytes.length, writing.now]).toEqual([5000, undefined]);
   });
 
-  it("goes on when it is such a stream that used up the last of the credit [M-57]", async () => {
-    const pair = await sessionPair();
-    const brisk = await opened(pair);
-    const received = readAll(brisk.far);
-    void brisk.near.write(patternOf(3, 900));
-    await pair.clock.run();
-    // 3,100 bytes that nobody reads, behind 900 that were read: the limit of 4,000.
-    for (const length of [1000, 1000, 1000, 100]) {
-      const { near } = await opened(pair);
-      void near.write(new Uint8Array(length));
-    }
-    await pair.clock.run();
-    const writing = fateOf(brisk.near.write(patternOf(4, 100)));
-    await pair.clock.run();
-    expect([received.bytes.length, writing.now]).toEqual([1000, undefined]);
-  });
+  it.each(["DATA", "early data"])(
+    "goes on when the %s of such a stream used up the last of the credit [M-57]",
+    async (what) => {
+      const pair = await sessionPair();
+      const brisk = await opened(pair);
+      const received = readAll(brisk.far);
+      void brisk.near.write(patternOf(3, 900));
+      await pair.clock.run();
+      // 3,100 bytes that nobody reads, behind 900 that were read: the limit of 4,000.
+      for (const length of [1000, 1000, 1000, 100]) {
+        if (what === "early data") pair.agent.open(1, to, new Uint8Array(length));
+        else void (await opened(pair)).near.write(new Uint8Array(length));
+      }
+      await pair.clock.run();
+      const writing = fateOf(brisk.near.write(patternOf(4, 100)));
+      await pair.clock.run();
+      expect([received.bytes.length, writing.now]).toEqual([1000, undefined]);
+    },
+  );
 });

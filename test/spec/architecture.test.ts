@@ -17,11 +17,13 @@ const TESTED_ELSEWHERE: Readonly<Record<string, string>> = {
   "cli/heap.ts": "one flag of V8; `npm run bench` shows what it does",
   "edge-worker/egress/egress.ts": "types alone",
   "edge-worker/node/serve-workerd.ts": "contract/edge-workerd.test.ts",
-  "edge-worker/node/serve.ts": "contract/edge-node.test.ts",
   "edge-worker/node/worker-bundle.ts": "contract/edge-workerd.test.ts, which runs the bundle",
   "protocol/carrier.ts": "types alone",
   "protocol/log.ts": "types alone",
   "protocol/node/node-clock.ts": "three calls of Node, in every test that uses sockets",
+  "protocol/node/http-server.ts": "the tests of the servers that use it, admin and serve",
+  "protocol/node/tcp-channel.ts": "contract/, and the tests of listen and node-egress",
+  "protocol/node/ws-carrier.ts": "contract/, and the test of dial-carrier",
   "protocol/wire.ts": "spec/protocol-md.test.ts, number by number",
 };
 

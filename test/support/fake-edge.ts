@@ -16,6 +16,8 @@ export type Mood = "answers" | "says nothing" | "refuses" | "is out of reach" | 
 export class FakeEdge {
   readonly #clock: FakeClock;
   mood: Mood = "answers";
+  /** Called when a carrier is there, before the dial is told. */
+  onDialled: () => void = () => {};
   /** When it was dialled, in milliseconds of the clock. */
   readonly dialledAt: number[] = [];
   readonly carriers: CarrierPair[] = [];
@@ -29,6 +31,7 @@ export class FakeEdge {
 
   readonly dial: Dial = async (signal) => {
     this.dialledAt.push(this.#clock.now());
+    await Promise.resolve();
     if (this.mood === "refuses") throw new CarrierError("ERR_ADMISSION", "it answered 404");
     if (this.mood === "is out of reach")
       throw new CarrierError("ERR_CARRIER_LOST", "connect ECONNREFUSED");
@@ -36,6 +39,7 @@ export class FakeEdge {
     const carriers = carrierPair(this.#clock);
     this.carriers.push(carriers);
     if (this.mood === "answers") this.greet(carriers);
+    this.onDialled();
     return carriers.left;
   };
 

@@ -271,6 +271,14 @@ describe("Uplink.stop()", () => {
     expect(clock.timerCount).toBe(0);
   });
 
+  it("ends a carrier that is there just as it stops", async () => {
+    const { clock, edge, uplink, hasEnded } = startUplink("answers");
+    edge.onDialled = () => uplink.stop();
+    await clock.run();
+    expect(hasEnded()).toBe(true);
+    expect(clock.timerCount).toBe(0);
+  });
+
   it("rejects the requests that wait, and leaves none of their timers", async () => {
     const { clock, uplink } = await runningUplink("is out of reach");
     let error: unknown;

@@ -129,6 +129,28 @@ describe("FrontDoor.serve()", () => {
     expect(await metric("edgesocks_clients")).toBe(0);
   });
 
+  it("relays down though early data still waits for credit", async () => {
+    const early = new Uint8Array(1500);
+    const client = new FakeChannel(Uint8Array.of(...greeting, ...request, ...early));
+    const { clock, stream } = await clientAtDoor({}, client);
+    const { stream: edge } = await stream();
+    edge.confirm(bound);
+    // The target talks before it listens: nothing of `early` is read yet.
+    void edge.write(bytes("banner"));
+    await clock.run();
+    expect(toHex(client.written)).toBe(welcome + toHex(bytes("banner")));
+  });
+
+  it("serves a SOCKS4 client in its own words", async () => {
+    const client = new FakeChannel(hex("04 01 01bb 00000001 00 6578616d706c652e636f6d 00"));
+    const { clock, stream } = await clientAtDoor({}, client);
+    const { stream: edge, address } = await stream();
+    expect(address).toEqual(parseAddress("example.com", 443));
+    edge.confirm(bound);
+    await clock.run();
+    expect(client.written).toEqual(hex("00 5a 0fa0 c0000207"));
+  });
+
   it("cuts the client when the edge resets the stream", async () => {
     const door = await clientAtDoor({}, new FakeChannel(greeting, request));
     const { stream: edge } = await door.stream();
@@ -194,6 +216,26 @@ describe("FrontDoor.serve() on a request that fails", () => {
     expect(toHex(door.client.written)).toBe(failure(1));
   });
 
+  it("takes the stream back when the client breaks off before the answer", async () => {
+    const door = await clientAtDoor({}, new FakeChannel(greeting, request));
+    const { stream: edge } = await door.stream();
+    const reading = expect(edge.read()).rejects.toBeInstanceOf(StreamError);
+    door.client.breakOff();
+    await door.clock.run();
+    await reading;
+    await door.served;
+    expect(door.agent.streamCount).toBe(0);
+  });
+
+  it("replies to a SOCKS4 client in its own words", async () => {
+    const client = new FakeChannel(hex("04 01 01bb 01020304 00"));
+    const door = await clientAtDoor({}, client);
+    (await door.stream()).stream.refuse("denied", "Cannot connect");
+    await door.clock.run();
+    expect(client.written).toEqual(hex("00 5b 0000 00000000"));
+    expect(client).toMatchObject({ hasEnded: true, abortReason: undefined });
+  });
+
   it("half-closes after the reply, and ends once the client closes", async () => {
     const door = await clientAtDoor(
       {},
@@ -221,7 +263,7 @@ describe("FrontDoor.serve() on a request that fails", () => {
 
 describe("FrontDoor.serve() on a handshake that fails", () => {
   it.each([
-    ["04", "the first byte is 4"],
+    ["03", "the first byte is 3"],
     ["47", "the first byte is 71"],
     ["05 01 02", "this port wants no authentication"],
     ["05 01 00 05 01 00 09", "ATYP is 9"],
@@ -235,7 +277,7 @@ describe("FrontDoor.serve() on a handshake that fails", () => {
     expect(await door.metric('edgesocks_clients_failed_total{code="ERR_HANDSHAKE"}')).toBe(1);
   });
 
-  it("does not answer a client that does not begin with 5", async () => {
+  it("does not answer a client that begins with neither 4 nor 5", async () => {
     const { client } = await clientAtDoor({}, new FakeChannel(bytes("GET / HTTP/1.1\r\n\r\n")));
     expect(client.written).toHaveLength(0);
   });

@@ -1,14 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import {
-  encodeReply,
-  encodeSuccess,
-  socks5,
-  type SocksRequest,
-} from "../../../client-agent/listeners/socks5.ts";
+import type { ClientRequest } from "../../../client-agent/listeners/request.ts";
+import { socks5 } from "../../../client-agent/listeners/socks5.ts";
 import { createUsers } from "../../../client-agent/listeners/users.ts";
-import { parseAddress, UNSPECIFIED } from "../../../protocol/address.ts";
-import { HandshakeError } from "../../../protocol/errors.ts";
+import { parseAddress } from "../../../protocol/address.ts";
+import { type FailureReason, HandshakeError } from "../../../protocol/errors.ts";
+import { replyTo } from "../../../protocol/failure.ts";
 import { Command } from "../../../protocol/wire.ts";
 import {
   CHUNK_SIZES,
@@ -33,7 +30,7 @@ const port = "01bb";
 const shake = (
   users: typeof anybody,
   ...input: readonly string[]
-): Promise<Outcome<SocksRequest>> => outcomeOf(socks5(users), [hex(input.join(""))]);
+): Promise<Outcome<ClientRequest>> => outcomeOf(socks5(users), [hex(input.join(""))]);
 
 const text = (host: string): string => {
   const octets = new TextEncoder().encode(host);
@@ -53,7 +50,7 @@ describe("socks5()", () => {
     ["an IPv6 address sent as a name", text("::1"), "ipv6", "::1"],
   ])("takes %s", async (_what, address, kind, host) => {
     const { result, told } = await shake(anybody, anyone, connect, address, port);
-    expect(result).toEqual({
+    expect(result).toMatchObject({
       command: Command.Connect,
       address: { kind, host, port: 443 },
       user: undefined,
@@ -222,18 +219,28 @@ describe("socks5() refusals", () => {
   });
 });
 
-describe("encodeReply()", () => {
-  it("writes VER, REP, RSV and the bound address", () => {
-    expect(encodeReply(0x07, UNSPECIFIED)).toEqual(hex("05 07 00 01 00000000 0000"));
-  });
-});
+describe("socks5() replies", () => {
+  const repliesOf = async () => {
+    const { result } = await shake(anybody, anyone, connect, "01 01020304", port);
+    if (!result) throw new Error("The request was not taken");
+    return result.replies;
+  };
 
-describe("encodeSuccess()", () => {
   it.each([
     ["1.2.3.4", "01 01020304"],
     ["::1", `04 ${"00".repeat(15)} 01`],
     ["example.com", text("example.com")],
-  ])("tells REP 0 and where the socket is bound: %s", (host, address) => {
-    expect(encodeSuccess(parseAddress(host, 443))).toEqual(hex(`05 00 00 ${address} ${port}`));
+  ])("tell REP 0 and where the socket is bound: %s", async (host, address) => {
+    const { success } = await repliesOf();
+    expect(success(parseAddress(host, 443))).toEqual(hex(`05 00 00 ${address} ${port}`));
   });
+
+  it.each(Object.keys(replyTo) as FailureReason[])(
+    "tell %s as failure.ts has it",
+    async (reason) => {
+      const { failure } = await repliesOf();
+      const rep = toHex(Uint8Array.of(replyTo[reason].socks5));
+      expect(failure(reason)).toEqual(hex(`05 ${rep} 00 01 00000000 0000`));
+    },
+  );
 });

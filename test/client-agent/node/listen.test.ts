@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { listen, type Listener } from "../../../client-agent/node/listen.ts";
 import { relay, type ByteChannel } from "../../../protocol/channel.ts";
@@ -7,6 +7,7 @@ import { FakeChannel } from "../../support/fake-channel.ts";
 import { readToEnd } from "../../support/socks-client.ts";
 
 const listeners: Listener[] = [];
+const sockets: Socket[] = [];
 
 async function listenOn(
   host: string,
@@ -17,9 +18,17 @@ async function listenOn(
   return listener;
 }
 
+/** A client, which takes a reset as it comes. */
+function dial(port: number): Socket {
+  const socket = connect(port, "127.0.0.1").on("error", () => {});
+  sockets.push(socket);
+  return socket;
+}
+
 const idle = (): Promise<void> => Promise.resolve();
 
 afterEach(() => {
+  for (const socket of sockets.splice(0)) socket.destroy();
   for (const listener of listeners.splice(0)) listener.destroy();
 });
 
@@ -38,9 +47,8 @@ describe("listen()", () => {
       target.farEnd();
       await relay(client, target);
     });
-    const sockets = [connect(port, "127.0.0.1"), connect(port, "127.0.0.1")];
-    for (const socket of sockets) socket.end();
-    const answers = await Promise.all(sockets.map(readToEnd));
+    const clients = [dial(port).end(), dial(port).end()];
+    const answers = await Promise.all(clients.map(readToEnd));
     expect(answers.map(String)).toEqual(["hello", "hello"]);
   });
 
@@ -50,7 +58,7 @@ describe("listen()", () => {
       await client.write(Buffer.from("after your FIN"));
       await client.end();
     });
-    const socket = connect(port, "127.0.0.1").end("request");
+    const socket = dial(port).end("request");
     expect(String(await readToEnd(socket))).toBe("after your FIN");
   });
 
@@ -65,11 +73,11 @@ describe("listen()", () => {
     const { port } = await listenOn("127.0.0.1", async (client) => {
       await client.read().catch(broken.resolve);
     });
-    const socket = connect(port, "127.0.0.1");
+    const socket = dial(port);
     await once(socket, "connect");
     socket.resetAndDestroy();
     expect(await broken.promise).toMatchObject({ reason: "connection-reset" });
-    await once(connect(port, "127.0.0.1").end(), "connect");
+    await once(dial(port).end(), "connect");
   });
 });
 
@@ -78,10 +86,10 @@ describe("Listener.close()", () => {
     const listener = await listenOn("127.0.0.1", async (client) => {
       await client.write((await client.read()) ?? new Uint8Array());
     });
-    const socket = connect(listener.port, "127.0.0.1");
+    const socket = dial(listener.port);
     await once(socket, "connect");
     listener.close();
-    const [error] = await once(connect(listener.port, "127.0.0.1"), "error");
+    const [error] = await once(dial(listener.port), "error");
     expect(error).toMatchObject({ code: "ECONNREFUSED" });
     socket.write("still here");
     expect(String((await once(socket, "data"))[0])).toBe("still here");
@@ -94,8 +102,7 @@ describe("Listener.destroy()", () => {
       "127.0.0.1",
       async (client) => void (await client.read().catch(() => {})),
     );
-    const socket = connect(listener.port, "127.0.0.1");
-    socket.on("error", () => {});
+    const socket = dial(listener.port);
     await once(socket, "connect");
     // Not events.once(), which rejects for the reset that is wanted here.
     const closed = new Promise((resolve) => socket.once("close", resolve));

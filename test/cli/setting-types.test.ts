@@ -1,0 +1,115 @@
+import { describe, expect, it } from "vitest";
+import * as v from "valibot";
+import { edgeUrl, endpoint, seconds, toggle, users } from "../../cli/setting-types.ts";
+
+/** What a schema makes of a value; for a value that it refuses, the first message. */
+function parse(schema: v.GenericSchema, value: unknown): unknown {
+  const result = v.safeParse(schema, value);
+  return result.success ? result.output : { refused: result.issues[0].message };
+}
+
+const refused = (text: string) => ({ refused: expect.stringContaining(text) as string });
+
+describe("endpoint", () => {
+  it.each([
+    ["127.0.0.1:1080", "127.0.0.1", 1080],
+    ["0.0.0.0:8443", "0.0.0.0", 8443],
+    ["localhost:0", "localhost", 0],
+    ["my-host.example:65535", "my-host.example", 65_535],
+    ["[::1]:1080", "::1", 1080],
+    ["[::]:0", "::", 0],
+    ["[2001:db8::1]:443", "2001:db8::1", 443],
+    ["[::ffff:127.0.0.1]:80", "::ffff:127.0.0.1", 80],
+  ])("takes %s", (text, host, port) => {
+    expect(parse(endpoint, text)).toEqual({ host, port });
+  });
+
+  it.each([
+    ...["", "1080", ":1080", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:-1"],
+    ...["127.0.0.1:65536", "127.0.0.1:100000", "127.0.0.1:1080 ", " 127.0.0.1:1080"],
+    ...["::1:1080", "[::1]", "[::1]:", "[127.0.0.1]:80", "[localhost]:80", "[::g]:80"],
+    ...["[::1%lo]:80", "http://127.0.0.1:80", "127.0.0.1:80/path", "a b:80", "127.0.0.1:80\n"],
+    ...[1080, true, null, ["127.0.0.1:80"]],
+  ])("refuses %j", (value) => {
+    expect(parse(endpoint, value)).toEqual(refused("expected HOST:PORT"));
+  });
+});
+
+describe("edgeUrl", () => {
+  it.each(["wss://edge.example/path", "ws://127.0.0.1:8787/", "wss://[::1]/", "wss://h/p?q=1"])(
+    "takes %s",
+    (text) => expect(parse(edgeUrl, text)).toEqual(new URL(text)),
+  );
+
+  it.each([
+    ...["https://edge.example/", "http://edge.example/", "edge.example", "edge.example/path", ""],
+    ...["wss://", "wss://user@edge.example/", "wss://user:secret@edge.example/", "wss://h/#part"],
+    ...["ftp://edge.example/", "//edge.example/"],
+  ])("refuses %j", (text) => {
+    expect(parse(edgeUrl, text)).toEqual(refused("expected wss://HOST/PATH"));
+  });
+
+  it("refuses what is not a text", () => {
+    expect(parse(edgeUrl, 5)).toEqual(refused("expected a URL"));
+  });
+});
+
+describe("toggle", () => {
+  it.each([
+    [true, true],
+    [false, false],
+    ["true", true],
+    ["false", false],
+  ])("takes %j", (value, expected) => expect(parse(toggle, value)).toBe(expected));
+
+  it.each(["", "yes", "1", "TRUE", 1, null])("refuses %j", (value) => {
+    expect(parse(toggle, value)).toEqual({ refused: "expected true or false" });
+  });
+});
+
+describe("seconds()", () => {
+  it.each([
+    [1, 1000],
+    ["1", 1000],
+    ["2.5", 2500],
+    [0.5, 500],
+    [60, 60_000],
+    ["060", 60_000],
+  ])("turns %j into milliseconds", (value, expected) => {
+    expect(parse(seconds(0.5, 60), value)).toBe(expected);
+  });
+
+  it.each(["", "0.4", "61", "-1", "1s", "1e1", " 1", "0x10", 0, 61, NaN, Infinity, true, [1]])(
+    "refuses %j",
+    (value) => {
+      expect(parse(seconds(0.5, 60), value)).toEqual({ refused: "expected 0.5 to 60 seconds" });
+    },
+  );
+});
+
+describe("users", () => {
+  it.each([
+    ["alice:secret", { alice: "secret" }],
+    ["alice:secret,bob:hidden", { alice: "secret", bob: "hidden" }],
+    ["alice:with:colons", { alice: "with:colons" }],
+    [["alice:secret", "bob:a,b"], { alice: "secret", bob: "a,b" }],
+    [[], {}],
+    [`${"n".repeat(255)}:${"p".repeat(255)}`, { ["n".repeat(255)]: "p".repeat(255) }],
+  ])("takes %j", (value, expected) => {
+    expect(parse(users, value)).toEqual(new Map(Object.entries(expected)));
+  });
+
+  it.each([
+    ...["", "alice", "alice:", ":secret", ":", "alice:secret,", "alice:secret,bob"],
+    ...["alice:one,alice:two", `${"n".repeat(256)}:p`, `n:${"p".repeat(256)}`],
+    ...[5, true, ["alice"], [["alice:secret"]], { alice: "secret" }],
+  ])("refuses %j", (value) => {
+    expect(parse(users, value)).toEqual(refused("expected NAME:PASSWORD, each of 1 to 255 bytes"));
+  });
+
+  it("counts bytes, as RFC 1929 does: a longer password could never be sent", () => {
+    expect(parse(users, `alice:${"ü".repeat(127)}`)).toBeInstanceOf(Map);
+    expect(parse(users, `alice:${"ü".repeat(128)}`)).toEqual(refused("expected NAME:PASSWORD"));
+    expect(parse(users, `${"ü".repeat(128)}:secret`)).toEqual(refused("expected NAME:PASSWORD"));
+  });
+});

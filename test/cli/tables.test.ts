@@ -1,0 +1,82 @@
+import { describe, expect, it } from "vitest";
+import { loadSettings, type Source } from "../../cli/settings.ts";
+import { tables } from "../../cli/tables.ts";
+
+const commands = Object.keys(tables) as (keyof typeof tables)[];
+
+const source = (values: Source["values"]): Source => ({ values, nameOf: (key) => `--${key}` });
+
+/** The message for one bad value of a command; "" when it is taken. */
+function messageFor(command: keyof typeof tables, key: string, value: unknown): string {
+  try {
+    loadSettings(tables[command], [source({ [key]: value })]);
+    return "";
+  } catch (error) {
+    return error instanceof Error ? error.message : "";
+  }
+}
+
+describe.each(commands)("tables.%s", (command) => {
+  it("has defaults that its own schemas take", () => {
+    expect(() => loadSettings(tables[command], [])).not.toThrow();
+  });
+
+  it("has a help text for each setting, and a placeholder that shows in --help", () => {
+    for (const [key, setting] of Object.entries(tables[command])) {
+      expect(setting.help, key).toMatch(/^\S.*[^.\s]$/);
+      if ("value" in setting) expect(setting.value, key).toMatch(/^[a-z]+$/);
+    }
+  });
+
+  it("keeps its secrets off the command line", () => {
+    for (const key of ["secret", "users"]) {
+      const setting = Object.entries(tables[command]).find(([name]) => name === key)?.[1];
+      if (setting) expect(setting, key).toHaveProperty("isSecret", true);
+    }
+  });
+
+  it("listens on loopback unless it is told otherwise", () => {
+    const { listen } = loadSettings(tables[command], []);
+    expect(listen.host).toBe("127.0.0.1");
+  });
+});
+
+describe("tables", () => {
+  it("gives a key the same schema and default in every command that has it", () => {
+    const seen = new Map<string, unknown>();
+    for (const command of commands) {
+      for (const [key, setting] of Object.entries(tables[command])) {
+        if (key === "listen" || key === "admin" || key === "runtime") continue;
+        expect(setting, key).toBe(seen.get(key) ?? setting);
+        seen.set(key, setting);
+      }
+    }
+  });
+
+  it.each([
+    ["local", "listen", "1080", "expected HOST:PORT"],
+    ["local", "runtime", "deno", "expected node or workerd"],
+    ["local", "handshake-timeout", "0", "expected 1 to 600 seconds"],
+    ["local", "connect-timeout", "121", "expected 0.1 to 120 seconds"],
+    ["local", "log-level", "loud", "debug"],
+    ["local", "log-format", "xml", "json"],
+    ["agent", "edge", "https://h/", "expected wss://HOST/PATH"],
+    ["agent", "key-id", "a b", "expected 1 to 32 of A-Z a-z 0-9 _ -"],
+    ["agent", "key-id", "", "expected 1 to 32"],
+    ["agent", "secret-file", "", "expected a file name"],
+    ["edge", "tls-cert", "", "expected a file name"],
+    ["edge", "tls-key", 5, "expected a file name"],
+    ["edge", "allow-private", "yes", "expected true or false"],
+    ["edge", "bridge", "none", "expected durable or stateless"],
+    ["edge", "secret", 5, "expected a text"],
+  ] as const)("refuses %s --%s %j in one line", (command, key, value, reason) => {
+    const message = messageFor(command, key, value);
+    expect(message).toContain(`for --${key}: `);
+    expect(message).toContain(reason);
+    expect(message).not.toContain("\n");
+  });
+
+  it("refuses a private network to be reached, unless told", () => {
+    expect(loadSettings(tables.edge, [])["allow-private"]).toBe(false);
+  });
+});

@@ -1,0 +1,85 @@
+import { readFile } from "node:fs/promises";
+import { describe, expect, it } from "vitest";
+import {
+  formatWorkerdConfig,
+  type WorkerdConfig,
+} from "../../../edge-worker/node/workerd-config.ts";
+
+const config: WorkerdConfig = {
+  host: "127.0.0.1",
+  port: 8443,
+  keyId: "test",
+  allowPrivate: false,
+  connectTimeoutMs: 15_000,
+  bridge: "durable",
+  dnsUrl: "http://127.0.0.1:5300/dns-query",
+};
+
+const format = (changes: Partial<WorkerdConfig> = {}): Promise<string> =>
+  formatWorkerdConfig({ ...config, ...changes });
+
+/** The network that the Worker's connect() goes out by: what `allow` lists. */
+async function allowedNetworks(allowPrivate: boolean): Promise<string[]> {
+  const text = await format({ allowPrivate });
+  const outbound = /globalOutbound = "([^"]+)"/.exec(text)?.[1];
+  const service = new RegExp(`name = "${outbound}", network = \\(\\s*allow = \\[([^\\]]*)\\]`).exec(
+    text,
+  );
+  return [...(service?.[1] ?? "").matchAll(/"([^"]+)"/g)].map(([, name = ""]) => name);
+}
+
+describe("formatWorkerdConfig()", () => {
+  it.each([
+    ["127.0.0.1", 8443, "127.0.0.1:8443"],
+    ["::1", 0, "[::1]:0"],
+    ["localhost", 80, "localhost:80"],
+  ])("listens on %s", async (host, port, address) => {
+    expect(await format({ host, port })).toContain(`address = "${address}"`);
+  });
+
+  it("binds each setting by the name that the Worker reads", async () => {
+    const text = await format({ allowPrivate: true, bridge: "stateless" });
+    for (const binding of [
+      '(name = "EDGESOCKS_KEY_ID", text = "test")',
+      '(name = "BRIDGE", text = "stateless")',
+      '(name = "ALLOW_PRIVATE", text = "true")',
+      '(name = "CONNECT_TIMEOUT_MS", text = "15000")',
+      '(name = "DNS_URL", text = "http://127.0.0.1:5300/dns-query")',
+      '(name = "BRIDGES", durableObjectNamespace = "DurableBridge")',
+    ]) {
+      expect(text).toContain(binding);
+    }
+  });
+
+  it("takes the secret from the environment, never from the file", async () => {
+    const text = await format();
+    expect(text).toContain('(name = "EDGESOCKS_SECRET", fromEnvironment = "EDGESOCKS_SECRET")');
+  });
+
+  it("has the compatibility date of wrangler.toml", async () => {
+    const wrangler = await readFile(new URL("../../../wrangler.toml", import.meta.url), "utf8");
+    const date = /^compatibility_date = "(.+)"$/m.exec(wrangler)?.[1];
+    expect(await format()).toContain(`compatibilityDate = "${date}"`);
+  });
+
+  it("declares the Durable Object, and keeps its storage in memory", async () => {
+    const text = await format();
+    expect(text).toContain('className = "DurableBridge"');
+    expect(text).toContain("durableObjectStorage = (inMemory = void)");
+  });
+
+  it("keeps a value with quotes within its text", async () => {
+    const dnsUrl = 'http://127.0.0.1/"), evil = ("';
+    expect(await format({ dnsUrl })).toContain(`text = ${JSON.stringify(dnsUrl)})`);
+  });
+
+  it("lets connect() reach the public internet", async () => {
+    expect(await allowedNetworks(false)).toContain("public");
+    expect(await allowedNetworks(true)).toEqual(expect.arrayContaining(["public", "private"]));
+  });
+
+  it("keeps connect() off private networks unless they are allowed", async () => {
+    // The policy sees names, and workerd resolves them: only this stops a name that is private.
+    expect(await allowedNetworks(false)).toEqual(["public"]);
+  });
+});
