@@ -168,8 +168,7 @@ export class Session implements LinkHost {
       case FrameType.Reset:
         return this.#find(frame.streamId, link)?.handleReset(frame.reason);
       case FrameType.Datagram:
-        // Unreliable by contract: nothing here relays datagrams, so they are dropped.
-        return void this.#find(frame.streamId, link);
+        return this.#find(frame.streamId, link)?.handleDatagram(frame.address, frame.bytes);
       default:
         throw new ProtocolError("ERR_FRAME_STATE", `Cannot take frame ${frame.type} here`);
     }

@@ -15,11 +15,18 @@ export interface StreamPort {
   ready(stream: Stream): void;
   /** The stream owes the peer a CREDIT. */
   grantDue(stream: Stream): void;
+  /** Sends a datagram of the stream, or drops it when too many wait. */
+  datagram(frame: DatagramFrame): void;
   /** Bytes of the stream have left our memory. */
   consumed(bytes: number): void;
   /** Nothing more will be sent or received. */
   streamClosed(stream: Stream): void;
 }
+
+export type DatagramFrame = Extract<Frame, { type: typeof FrameType.Datagram }>;
+
+/** Takes a datagram that arrived; `bytes` is valid until it returns. */
+export type DatagramHandler = (address: Address, bytes: Uint8Array) => void;
 
 export interface StreamOptions {
   readonly id: number;
@@ -49,6 +56,7 @@ export class Stream implements ByteChannel {
   #failure: unknown;
   #isClosed = false;
   #onFailed: ((reason: unknown) => void) | undefined;
+  #onDatagram: DatagramHandler | undefined;
 
   constructor({ id, port, sendCredit, receiveWindow }: StreamOptions) {
     this.id = id;
@@ -117,6 +125,17 @@ export class Stream implements ByteChannel {
     else callback(this.#failure);
   }
 
+  /** Takes the datagrams of this association from now on; those before were dropped. */
+  onDatagram(handler: DatagramHandler): void {
+    this.#onDatagram = handler;
+  }
+
+  /** Sends a datagram of this association: to `address` on the agent's side, from it on the edge's. */
+  sendDatagram(address: Address, bytes: Uint8Array): void {
+    if (this.#isClosed) return;
+    this.#port.datagram({ type: FrameType.Datagram, streamId: this.id, address, bytes });
+  }
+
   /** Bytes that could go into a DATA frame now. */
   get sendable(): number {
     return this.#sending.sendable;
@@ -149,6 +168,11 @@ export class Stream implements ByteChannel {
 
   handleData(bytes: Uint8Array): void {
     this.#receiving.arrive(bytes);
+  }
+
+  /** Unreliable by contract: without a handler, a datagram is dropped. */
+  handleDatagram(address: Address, bytes: Uint8Array): void {
+    this.#onDatagram?.(address, bytes);
   }
 
   handleFin(finalOffset: number): void {

@@ -3,7 +3,7 @@ import { StreamError } from "../../protocol/errors.ts";
 import type { Frame } from "../../protocol/frame.ts";
 import { Stream } from "../../protocol/stream.ts";
 import { FrameType } from "../../protocol/wire.ts";
-import { hex } from "../support/hex.ts";
+import { hex, toHex } from "../support/hex.ts";
 import { fateOf } from "../support/stream-bytes.ts";
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -23,6 +23,7 @@ function recorded(sendCredit = 10, receiveWindow = 10): Recorded {
     control: (frame: Frame) => void frames.push(frame),
     ready: () => void calls.push("ready"),
     grantDue: () => void calls.push("grantDue"),
+    datagram: (frame: Frame) => void frames.push(frame),
     consumed: (bytes: number) => void calls.push(bytes),
     streamClosed: () => void calls.push("closed"),
   };
@@ -30,6 +31,27 @@ function recorded(sendCredit = 10, receiveWindow = 10): Recorded {
 }
 const sum = (calls: readonly (string | number)[]): number =>
   calls.reduce<number>((total, call) => total + (typeof call === "number" ? call : 0), 0);
+
+describe("Stream datagrams", () => {
+  const from = { kind: "ipv4", host: "127.0.0.1", port: 53 } as const;
+
+  it("go to the handler, and nowhere before there is one", () => {
+    const { stream } = recorded();
+    const taken: unknown[] = [];
+    stream.handleDatagram(from, hex("01"));
+    stream.onDatagram((address, bytes) => taken.push([address, toHex(bytes)]));
+    stream.handleDatagram(from, hex("02"));
+    expect(taken).toEqual([[from, "02"]]);
+  });
+
+  it("leave with the stream's id, and not after its end", () => {
+    const { stream, frames } = recorded();
+    stream.sendDatagram(from, hex("03"));
+    stream.fail(new Error("over"));
+    stream.sendDatagram(from, hex("04"));
+    expect(frames).toEqual([{ type: 0x17, streamId: 7, address: from, bytes: hex("03") }]);
+  });
+});
 
 describe("Stream.answer()", () => {
   it("tells what the peer's OPENED says, whichever comes first", async () => {

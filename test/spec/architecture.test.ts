@@ -24,6 +24,7 @@ const TESTED_ELSEWHERE: Readonly<Record<string, string>> = {
   "protocol/node/http-server.ts": "the tests of the servers that use it, admin and serve",
   "protocol/node/tcp-channel.ts": "contract/, and the tests of listen and node-egress",
   "protocol/node/ws-carrier.ts": "contract/, and the test of dial-carrier",
+  "protocol/outbox.ts": "protocol/link.test.ts, of which it is the sending half",
   "protocol/wire.ts": "spec/protocol-md.test.ts, number by number",
 };
 
