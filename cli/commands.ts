@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
+import { createSecureContext } from "node:tls";
 import { isLoopback } from "./loopback.ts";
 import { serveAgent, type Endpoint } from "../client-agent/node/serve-agent.ts";
 import { type RunningEdge, serveEdge } from "../edge-worker/node/serve.ts";
 import { findWorkerd, serveWorkerdEdge } from "../edge-worker/node/serve-workerd.ts";
-import { ConfigError } from "../protocol/errors.ts";
+import { ConfigError, messageOf } from "../protocol/errors.ts";
 import type { Log } from "../protocol/log.ts";
 import type { Service } from "./lifecycle.ts";
 import { createLog } from "./logger.ts";
@@ -43,6 +44,7 @@ export async function startLocal(settings: LocalSettings): Promise<Service> {
     });
     return {
       ready: `socks ${formatEndpoint(agent.listen)} admin ${formatEndpoint(agent.admin ?? settings.admin)} edge ${url} (${runtime})`,
+      failed: edge.failed,
       stop: async (drainMs) => {
         await agent.stop(drainMs);
         await edge.stop(0);
@@ -92,7 +94,7 @@ export async function startEdge(settings: EdgeSettings): Promise<Service> {
   );
   const scheme = tls ? "wss" : "ws";
   const ready = `edge ${scheme}://${formatEndpoint(edge)}/ (${settings.runtime})`;
-  return { ready, stop: (drainMs) => edge.stop(drainMs) };
+  return { ready, failed: edge.failed, stop: (drainMs) => edge.stop(drainMs) };
 }
 
 interface RuntimeOptions extends Endpoint {
@@ -120,8 +122,20 @@ function startRuntime(
 function readTls(settings: EdgeSettings): { cert: string; key: string } | undefined {
   const { "tls-cert": cert, "tls-key": key } = settings;
   if (cert === undefined && key === undefined) return undefined;
-  if (cert !== undefined && key !== undefined) return { cert: readText(cert), key: readText(key) };
+  if (cert !== undefined && key !== undefined) return readPair(cert, key);
   throw new ConfigError("Cannot use --tls-cert without --tls-key: TLS needs both");
+}
+
+/** @throws ConfigError for files that are no certificate and its key */
+function readPair(certFile: string, keyFile: string): { cert: string; key: string } {
+  const pair = { cert: readText(certFile), key: readText(keyFile) };
+  try {
+    createSecureContext(pair);
+    return pair;
+  } catch (cause) {
+    const text = `Cannot use ${certFile} with ${keyFile} for TLS: ${messageOf(cause)}`;
+    throw new ConfigError(text, { cause });
+  }
 }
 
 /** A port that others can reach, and no password: that would be an open proxy. */

@@ -5,12 +5,14 @@ import { tuneHeap } from "./heap.ts";
 export interface Service {
   /** What comes behind "ready ": the addresses it serves at. */
   readonly ready: string;
+  /** Resolves when it can serve no more though nobody has stopped it. */
+  readonly failed?: Promise<Error> | undefined;
   /** Drains for at most `drainMs`, then ends what is left. */
   stop(drainMs: number): Promise<void>;
 }
 
 /** The command has not done what it was asked, because of how it was asked. */
-const EXIT_USAGE = 2;
+export const EXIT_USAGE = 2;
 const EXIT_FAILURE = 1;
 /** As a shell reports a process that a signal ended. */
 const EXIT_SIGNAL = 130;
@@ -33,6 +35,9 @@ export async function serveUntilSignal(start: () => Promise<Service>): Promise<v
     isStopping = true;
     service.stop(DRAIN_MS).then(() => process.exit(0), exitWith);
   };
+  void service.failed?.then((error) => {
+    if (!isStopping) exitWith(error);
+  });
   process.on("SIGINT", stop);
   process.on("SIGTERM", stop);
 }

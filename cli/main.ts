@@ -4,7 +4,7 @@ import { Command, CommanderError, Option } from "commander";
 import * as v from "valibot";
 import { ConfigError } from "../protocol/errors.ts";
 import { startAgent, startEdge, startLocal } from "./commands.ts";
-import { exitWith, serveUntilSignal, type Service } from "./lifecycle.ts";
+import { EXIT_USAGE, exitWith, serveUntilSignal, type Service } from "./lifecycle.ts";
 import { loadSettings, type SettingsOf, type SettingsTable, variableOf } from "./settings.ts";
 import { environmentSource, fileSource, flagSource } from "./sources.ts";
 import { tables } from "./tables.ts";
@@ -18,6 +18,8 @@ export async function main(argv: readonly string[]): Promise<void> {
   } catch (error) {
     if (!(error instanceof CommanderError)) return exitWith(error);
     if (error.exitCode === 0) return;
+    // No command: the help that commander has printed says it all.
+    if (error.code === "commander.help") process.exit(EXIT_USAGE);
     // commander's own text, made one line: "error: unknown option '--x'\n(Did you mean ...?)".
     const text = error.message.replace(/^error: /, "").replaceAll(/\s*\n\s*/g, " ");
     exitWith(new ConfigError(`${text}. See edgesocks --help`));

@@ -9,6 +9,8 @@ export interface Setting<Schema extends v.GenericSchema = v.GenericSchema> {
   readonly fallback?: v.InferInput<Schema>;
   /** The flag's placeholder; a setting without it is a switch. */
   readonly value?: string;
+  /** Settings of one group say the same thing in different ways: they are all taken from one source. */
+  readonly group?: string;
   /** Has no flag, as command lines are seen by others, and is never printed. */
   readonly isSecret?: true;
 }
@@ -35,7 +37,8 @@ export function loadSettings<Table extends SettingsTable>(
 ): SettingsOf<Table> {
   const loaded: Record<string, unknown> = {};
   for (const [key, setting] of Object.entries(table)) {
-    const source = sources.find(({ values }) => values[key] !== undefined);
+    const keys = groupOf(table, key, setting);
+    const source = sources.find(({ values }) => keys.some((name) => values[name] !== undefined));
     const raw = source ? source.values[key] : setting.fallback;
     if (raw === undefined) continue;
     const result = v.safeParse(setting.schema, raw);
@@ -47,6 +50,11 @@ export function loadSettings<Table extends SettingsTable>(
     loaded[key] = result.output;
   }
   return loaded as SettingsOf<Table>;
+}
+
+function groupOf(table: SettingsTable, key: string, { group }: Setting): readonly string[] {
+  if (group === undefined) return [key];
+  return Object.keys(table).filter((name) => table[name]?.group === group);
 }
 
 /** "handshake-timeout" → "EDGESOCKS_HANDSHAKE_TIMEOUT". */

@@ -6,13 +6,13 @@ const path = v.pipe(v.string("expected a file name"), v.nonEmpty("expected a fil
 
 const common = {
   "log-level": {
-    schema: v.picklist(["debug", "info", "warn", "error"]),
+    schema: v.picklist(["debug", "info", "warn", "error"], "expected debug, info, warn or error"),
     value: "level",
     fallback: "info",
     help: "debug, info, warn or error",
   },
   "log-format": {
-    schema: v.picklist(["text", "json"]),
+    schema: v.picklist(["text", "json"], "expected text or json"),
     value: "format",
     fallback: "text",
     help: "text for people, json for machines",
@@ -23,9 +23,15 @@ const key = {
   secret: {
     schema: v.string("expected a text"),
     isSecret: true,
+    group: "secret",
     help: "Secret shared by agent and edge, at least 16 characters",
   },
-  "secret-file": { schema: path, value: "file", help: "File whose first line is the secret" },
+  "secret-file": {
+    schema: path,
+    value: "file",
+    group: "secret",
+    help: "File whose first line is the secret",
+  },
   "key-id": {
     schema: v.pipe(
       v.string(),

@@ -4,7 +4,8 @@ import type { Log } from "../protocol/log.ts";
 import { PROTOCOL_VERSION } from "../protocol/wire.ts";
 import { type Dial, Uplink } from "./carriers/uplink.ts";
 import { FrontDoor } from "./listeners/front-door.ts";
-import { createUsers } from "./listeners/users.ts";
+import { Gateway } from "./listeners/gateway.ts";
+import { createUsers, type Users } from "./listeners/users.ts";
 import { Metrics } from "./observe/metrics.ts";
 
 export interface AgentOptions {
@@ -19,9 +20,11 @@ export interface AgentOptions {
   readonly handshakeTimeoutMs: number;
 }
 
-/** An agent without its sockets: the platform's listeners feed `door`. */
+/** An agent without its sockets: the platform's listeners feed `door`, its HTTP server `gateway`. */
 export interface Agent {
   readonly door: FrontDoor;
+  readonly gateway: Gateway;
+  readonly users: Users;
   readonly uplink: Uplink;
   readonly metrics: Metrics;
 }
@@ -44,16 +47,11 @@ const hello: Hello = {
 };
 
 export function createAgent(options: AgentOptions): Agent {
-  const { clock, log, users, handshakeTimeoutMs } = options;
+  const { clock, log, handshakeTimeoutMs } = options;
   const metrics = new Metrics();
   const uplink = new Uplink({ ...options, metrics, hello });
-  const door = new FrontDoor({
-    clock,
-    log,
-    metrics,
-    users: createUsers(users),
-    handshakeTimeoutMs,
-    session: () => uplink.session(),
-  });
-  return { door, uplink, metrics };
+  const users = createUsers(options.users);
+  const gateway = new Gateway({ log, metrics, session: () => uplink.session() });
+  const door = new FrontDoor({ clock, log, metrics, users, handshakeTimeoutMs, gateway });
+  return { door, gateway, users, uplink, metrics };
 }

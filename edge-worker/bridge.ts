@@ -1,23 +1,13 @@
-import { relay } from "../protocol/channel.ts";
 import type { Carrier, CarrierEvents } from "../protocol/carrier.ts";
-import type { Clock } from "../protocol/clock.ts";
-import { messageOf, ProtocolError, reasonOf, StreamError } from "../protocol/errors.ts";
+import { messageOf, ProtocolError } from "../protocol/errors.ts";
 import type { Hello } from "../protocol/hello.ts";
 import { Link } from "../protocol/link.ts";
-import type { Log } from "../protocol/log.ts";
-import { type IncomingStream, Session } from "../protocol/session.ts";
-import type { Stream } from "../protocol/stream.ts";
-import { Command, GoAwayReason } from "../protocol/wire.ts";
-import { withDeadline } from "./egress/deadline.ts";
-import type { Connection, Egress } from "./egress/egress.ts";
-import type { Policy } from "./policy/policy.ts";
+import { Session } from "../protocol/session.ts";
+import { GoAwayReason } from "../protocol/wire.ts";
+import { serveStream } from "./services/serve-stream.ts";
+import type { ServiceContext } from "./services/service.ts";
 
-export interface BridgeOptions {
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly policy: Policy;
-  readonly egress: Egress;
-  readonly connectTimeoutMs: number;
+export interface BridgeOptions extends ServiceContext {
   readonly hello: Omit<Hello, "session">;
 }
 
@@ -75,7 +65,7 @@ export class Bridge {
     const session = new Session({
       local: { ...this.#options.hello, session: token },
       remote: hello,
-      accept: (incoming) => void this.#serve(incoming),
+      accept: (incoming) => void serveStream(incoming, this.#options),
       closed: (reason) => {
         this.#sessions.delete(key);
         const level = reason instanceof ProtocolError ? "warn" : "info";
@@ -102,42 +92,6 @@ export class Bridge {
     }
     session.attach(link);
     return session;
-  }
-
-  /** Never rejects: whatever goes wrong with a stream is told to the agent and logged here. */
-  async #serve({ stream, command, address }: IncomingStream): Promise<void> {
-    if (command !== Command.Connect) {
-      stream.refuse("command-unsupported", `This edge does not serve command ${command}`);
-      return;
-    }
-    let connection: Connection;
-    try {
-      this.#options.policy(address);
-      connection = await this.#connect(stream, address);
-    } catch (error) {
-      this.#options.log.debug("A stream was refused", because(error));
-      stream.refuse(reasonOf(error), messageOf(error));
-      return;
-    }
-    stream.confirm(connection.bound);
-    // A relay that fails has reset both sides: there is nobody left to tell.
-    await relay(stream, connection.channel).catch((error: unknown) => {
-      this.#options.log.debug("A stream was reset", because(error));
-    });
-  }
-
-  #connect(stream: Stream, address: IncomingStream["address"]): Promise<Connection> {
-    const { clock, connectTimeoutMs, egress, policy } = this.#options;
-    const cancelled = new StreamError("cancelled", "The agent took the stream back");
-    const ending = new AbortController();
-    stream.onceFailed(() => ending.abort(cancelled));
-    return withDeadline(
-      clock,
-      connectTimeoutMs,
-      ending.signal,
-      (signal) => egress.connect(address, policy, signal),
-      (late) => late.channel.abort(cancelled),
-    );
   }
 }
 

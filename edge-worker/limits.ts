@@ -25,13 +25,14 @@ export const edgeLimits: EdgeLimits = {
 /** What stays the same in every HELLO of an edge. */
 export function helloOf(
   limits: EdgeLimits,
+  capabilities: number,
   runtime: string,
   place: string,
 ): Omit<Hello, "session"> {
   return {
     version: PROTOCOL_VERSION,
     ...limits,
-    capabilities: 0,
+    capabilities,
     resumeWindow: 0,
     runtime,
     place,

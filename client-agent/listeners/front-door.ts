@@ -1,14 +1,11 @@
-import type { Address } from "../../protocol/address.ts";
 import { type ByteChannel, relay } from "../../protocol/channel.ts";
 import type { Clock } from "../../protocol/clock.ts";
 import { HandshakeError, messageOf, reasonOf, StreamError } from "../../protocol/errors.ts";
 import type { Log } from "../../protocol/log.ts";
-import type { Session } from "../../protocol/session.ts";
-import type { Stream } from "../../protocol/stream.ts";
-import { Command } from "../../protocol/wire.ts";
 import type { Metrics } from "../observe/metrics.ts";
+import type { Gateway, Opened } from "./gateway.ts";
 import { drive, ExactReader, type Handshake } from "./handshake.ts";
-import type { ClientRequest } from "./request.ts";
+import type { ClientRequest, ServeHttp, Tunnel } from "./request.ts";
 import { SOCKS4_VERSION, socks4 } from "./socks4.ts";
 import { SOCKS5_VERSION, socks5 } from "./socks5.ts";
 import type { Users } from "./users.ts";
@@ -19,20 +16,11 @@ export interface FrontDoorOptions {
   readonly metrics: Metrics;
   readonly users: Users;
   readonly handshakeTimeoutMs: number;
-  /** A session to open streams in, or StreamError "edge-unavailable". */
-  readonly session: () => Promise<Session>;
+  readonly gateway: Gateway;
 }
 
 /** How long a client may take to close after a failure reply (RFC 1928 section 6: 10 s at most). */
 const LINGER_MS = 5000;
-
-/** A stream that the edge has answered. */
-interface Opened {
-  readonly stream: Stream;
-  readonly bound: Address;
-  /** What the client sent behind its request and the OPEN had no room for. */
-  readonly rest: Uint8Array;
-}
 
 /** Serves the clients of a listening port, one `serve()` each. */
 export class FrontDoor {
@@ -42,14 +30,20 @@ export class FrontDoor {
     this.#options = options;
   }
 
-  /** From the first byte to the end of the connection. Never rejects. */
-  async serve(client: ByteChannel): Promise<void> {
+  /**
+   * From the first byte to the end of the connection. Never rejects. What begins like a method of
+   * HTTP goes to `serveHttp`.
+   */
+  async serve(client: ByteChannel, serveHttp?: ServeHttp): Promise<void> {
     const { log, metrics } = this.#options;
     metrics.clientCame();
     try {
       const reader = new ExactReader(client);
-      const request = await this.#shakeHands(client, reader);
-      await this.#handle(request, client, reader.rest);
+      const request = await this.#shakeHands(client, reader, serveHttp !== undefined);
+      const tunnel = request
+        ? { request, client, early: reader.rest }
+        : await serveHttp?.(reader.rest);
+      if (tunnel) await this.#handle(tunnel);
     } catch (error) {
       metrics.clientFailed(error);
       if (error instanceof HandshakeError) log.warn("A client was turned away", because(error));
@@ -60,13 +54,19 @@ export class FrontDoor {
     }
   }
 
-  async #shakeHands(client: ByteChannel, reader: ExactReader): Promise<ClientRequest> {
+  /** What a SOCKS client wants; undefined for a client that speaks HTTP. */
+  async #shakeHands(
+    client: ByteChannel,
+    reader: ExactReader,
+    hasHttp: boolean,
+  ): Promise<ClientRequest | undefined> {
     const { clock, handshakeTimeoutMs, users } = this.#options;
     const cancelTimer = clock.after(handshakeTimeoutMs, () => {
       const text = `Cannot finish the handshake: nothing within ${handshakeTimeoutMs / 1000} s`;
       client.abort(new HandshakeError("ERR_HANDSHAKE_TIMEOUT", text));
     });
     try {
+      if (isMethodLetter(await reader.peek()) && hasHttp) return undefined;
       const [version = -1] = await reader.exactly(1);
       return await drive(handshakeOf(version, users), client, reader);
     } finally {
@@ -74,43 +74,27 @@ export class FrontDoor {
     }
   }
 
-  async #handle(request: ClientRequest, client: ByteChannel, early: Uint8Array): Promise<void> {
-    const { metrics } = this.#options;
+  async #handle({ request, client, early }: Tunnel): Promise<void> {
+    const { gateway } = this.#options;
     let opened: Opened;
     try {
-      opened = await this.#open(request, client, early);
+      opened = await gateway.open(request, client, early);
     } catch (error) {
-      const reason = reasonOf(error);
-      metrics.requestFailed(reason);
-      this.#options.log.debug("A request failed", because(error));
-      await client.write(request.replies.failure(reason));
+      await client.write(request.replies.failure(reasonOf(error)));
       return this.#closeGently(client);
     }
-    metrics.streamOpened();
+    const { stream, bound, rest } = opened;
     const totals = { leftToRight: early.length, rightToLeft: 0 };
     try {
-      await client.write(request.replies.success(opened.bound));
-      await opened.stream.write(opened.rest);
-      await relay(client, opened.stream, totals);
+      await gateway.hold(stream, totals, async () => {
+        await client.write(request.replies.success(bound));
+        await stream.write(rest);
+        await relay(client, stream, totals);
+      });
     } catch (error) {
-      opened.stream.abort(error);
       client.abort(error);
       throw error;
-    } finally {
-      metrics.streamClosed(totals);
     }
-  }
-
-  async #open(request: ClientRequest, client: ByteChannel, early: Uint8Array): Promise<Opened> {
-    const { command, address } = request;
-    if (command !== Command.Connect) {
-      throw new StreamError("command-unsupported", `Cannot serve command ${command}`);
-    }
-    const session = await this.#options.session();
-    const { stream, sent } = session.open(command, address, early);
-    // A client that breaks off does not wait for the answer, nor must the edge go on dialling.
-    client.onceFailed((reason) => stream.abort(reason));
-    return { stream, bound: await stream.answer(), rest: early.subarray(sent) };
   }
 
   /** Ends our half and waits for the client's: an RST at once could overtake the reply. */
@@ -145,4 +129,9 @@ function handshakeOf(firstByte: number, users: Users): Handshake<ClientRequest> 
       throw new HandshakeError("ERR_HANDSHAKE", text);
     }
   }
+}
+
+/** The methods of HTTP are words of capital letters (RFC 9110 section 9.1). */
+function isMethodLetter(byte: number): boolean {
+  return byte >= 0x41 && byte <= 0x5a;
 }

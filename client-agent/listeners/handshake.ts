@@ -37,7 +37,20 @@ export class ExactReader {
     return this.#buffer;
   }
 
+  /** The next byte, which stays where it is. */
+  async peek(): Promise<number> {
+    await this.#fill(1);
+    return this.#buffer[0] ?? 0;
+  }
+
   async exactly(length: number): Promise<Uint8Array> {
+    await this.#fill(length);
+    const head = this.#buffer.subarray(0, length);
+    this.#buffer = this.#buffer.subarray(length);
+    return head;
+  }
+
+  async #fill(length: number): Promise<void> {
     while (this.#buffer.length < length) {
       const chunk = await this.#channel.read();
       if (!chunk) {
@@ -48,9 +61,6 @@ export class ExactReader {
       }
       this.#buffer = concat(this.#buffer, chunk);
     }
-    const head = this.#buffer.subarray(0, length);
-    this.#buffer = this.#buffer.subarray(length);
-    return head;
   }
 }
 

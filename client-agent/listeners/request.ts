@@ -1,4 +1,5 @@
 import type { Address } from "../../protocol/address.ts";
+import type { ByteChannel } from "../../protocol/channel.ts";
 import type { FailureReason } from "../../protocol/errors.ts";
 
 /** What a client asked for, whatever language it spoke. */
@@ -17,3 +18,14 @@ export interface Replies {
   readonly success: (bound: Address) => Uint8Array;
   readonly failure: (reason: FailureReason) => Uint8Array;
 }
+
+/** A client that asked for a stream and is ready to use it. */
+export interface Tunnel {
+  readonly request: ClientRequest;
+  readonly client: ByteChannel;
+  /** What the client sent behind its request. */
+  readonly early: Uint8Array;
+}
+
+/** Speaks HTTP with a client, `unread` first, until it asks for a tunnel or leaves. */
+export type ServeHttp = (unread: Uint8Array) => Promise<Tunnel | undefined>;

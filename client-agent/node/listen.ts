@@ -1,5 +1,4 @@
 import { createServer, type Socket } from "node:net";
-import type { ByteChannel } from "../../protocol/channel.ts";
 import { listenOn } from "../../protocol/node/http-server.ts";
 import { TcpChannel } from "../../protocol/node/tcp-channel.ts";
 
@@ -18,7 +17,7 @@ export interface Listener {
 export async function listen(
   host: string,
   port: number,
-  serve: (client: ByteChannel) => Promise<void>,
+  serve: (client: TcpChannel) => Promise<void>,
 ): Promise<Listener> {
   const sockets = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {

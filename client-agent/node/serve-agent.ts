@@ -4,6 +4,7 @@ import { nodeClock } from "../../protocol/node/node-clock.ts";
 import { createAgent } from "../agent.ts";
 import { type AdminServer, serveAdmin } from "./admin.ts";
 import { createDial } from "./dial-carrier.ts";
+import { HttpProxy } from "./http-proxy.ts";
 import { listen } from "./listen.ts";
 
 /** Where to listen. Port 0 takes any free port. */
@@ -33,21 +34,26 @@ const DRAIN_POLL_MS = 50;
 
 /** Starts the agent on Node. @throws the listeners' own errors (EADDRINUSE, EACCES ...) */
 export async function serveAgent(options: NodeAgentOptions): Promise<RunningAgent> {
-  const { door, uplink, metrics } = createAgent({
+  const { handshakeTimeoutMs } = options;
+  const { door, gateway, users, uplink, metrics } = createAgent({
     clock: nodeClock,
     log: options.log,
     random: Math.random,
     dial: createDial(options.edge, options.admission),
     edge: options.edge.href,
     users: options.users,
-    handshakeTimeoutMs: options.handshakeTimeoutMs,
+    handshakeTimeoutMs,
   });
+  const proxy = new HttpProxy({ clock: nodeClock, gateway, users, handshakeTimeoutMs });
   const { host, port } = options.listen;
-  const socks = await listen(host, port, (client) => door.serve(client));
+  const socks = await listen(host, port, (client) =>
+    door.serve(client, (unread) => proxy.serve(client, unread)),
+  );
   const admin = await serveAdminBeside(socks, options, metrics);
   const running = uplink.run();
   const stop = async (drainMs: number): Promise<void> => {
     socks.close();
+    proxy.close();
     admin?.close();
     const deadline = nodeClock.now() + drainMs;
     while (socks.count > 0 && nodeClock.now() < deadline) {

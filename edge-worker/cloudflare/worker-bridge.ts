@@ -1,6 +1,6 @@
 import type { Log } from "../../protocol/log.ts";
 import { Bridge } from "../bridge.ts";
-import { createNameCheck } from "../egress/name-check.ts";
+import { capabilitiesOf } from "../egress/egress.ts";
 import { edgeLimits, helloOf } from "../limits.ts";
 import { createPolicy } from "../policy/policy.ts";
 import { acceptCarrier } from "./worker-carrier.ts";
@@ -10,13 +10,14 @@ import type { WorkerSettings } from "./worker-env.ts";
 
 /** The bridge with a Worker's sockets and clock. */
 export function createWorkerBridge(settings: WorkerSettings, log: Log, place: string): Bridge {
+  const egress = createWorkerEgress(settings.dnsUrl, settings.fetcher);
   return new Bridge({
     clock: workerClock,
     log,
     policy: createPolicy(settings),
-    egress: createWorkerEgress(createNameCheck(settings.dnsUrl)),
+    egress,
     connectTimeoutMs: settings.connectTimeoutMs,
-    hello: helloOf(edgeLimits, "workerd", place),
+    hello: helloOf(edgeLimits, capabilitiesOf(egress), "workerd", place),
   });
 }
 

@@ -1,15 +1,22 @@
 import { connect } from "cloudflare:sockets";
 import { type Address, UNSPECIFIED } from "../../protocol/address.ts";
 import { diagnose, type NameCheck } from "../egress/diagnosis.ts";
+import { createDohResolver } from "../egress/doh-resolver.ts";
+import type { Fetch } from "../egress/dns-client.ts";
 import type { Connection, Egress } from "../egress/egress.ts";
+import { createNameCheck } from "../egress/name-check.ts";
 import { SocketChannel } from "./socket-channel.ts";
 
 /**
- * TCP by connect(). Names are resolved by the platform, so the bridge's question to the policy
+ * TCP by connect(), and DNS over HTTPS. Names are resolved by the platform, so the bridge's question to the policy
  * about the name is the only one; a dial cannot be aborted, only left behind.
  */
-export function createWorkerEgress(nameExists: NameCheck): Egress {
-  return { connect: (target) => dial(target, nameExists) };
+export function createWorkerEgress(resolverUrl: string, fetcher?: Fetch): Egress {
+  const nameExists = createNameCheck(resolverUrl, fetcher);
+  return {
+    connect: (target) => dial(target, nameExists),
+    ...createDohResolver(resolverUrl, fetcher),
+  };
 }
 
 async function dial(target: Address, nameExists: NameCheck): Promise<Connection> {

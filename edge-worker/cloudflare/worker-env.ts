@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { Admission } from "../../protocol/admission.ts";
 import { messageOf } from "../../protocol/errors.ts";
+import type { Fetch } from "../egress/dns-client.ts";
 import type { Log } from "../../protocol/log.ts";
 
 const SWITCH = v.pipe(
@@ -28,11 +29,15 @@ export interface WorkerSettings {
   readonly allowPrivate: boolean;
   readonly connectTimeoutMs: number;
   readonly dnsUrl: string;
+  /** How to reach it; undefined for an ordinary fetch(). */
+  readonly fetcher: Fetch | undefined;
 }
 
 /** What wrangler.toml binds; everything else in it is text that readSettings() checks. */
 export interface WorkerEnv {
   readonly BRIDGES: DurableObjectNamespace;
+  /** Answers DNS_URL where the Worker does not run at Cloudflare, and may not reach its own machine. */
+  readonly RESOLVER?: Fetcher;
 }
 
 /** The settings of an environment; undefined, after one line in the log, when they cannot be used. */
@@ -52,9 +57,14 @@ export function readSettings(env: WorkerEnv, log: Log): WorkerSettings | undefin
       allowPrivate: output.ALLOW_PRIVATE,
       connectTimeoutMs: output.CONNECT_TIMEOUT_MS,
       dnsUrl: output.DNS_URL,
+      fetcher: fetcherOf(env),
     };
   } catch (error) {
     log.error(messageOf(error));
     return undefined;
   }
+}
+
+function fetcherOf({ RESOLVER }: WorkerEnv): Fetch | undefined {
+  return RESOLVER && ((url, init) => RESOLVER.fetch(url, init));
 }

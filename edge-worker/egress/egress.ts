@@ -1,5 +1,6 @@
 import type { Address } from "../../protocol/address.ts";
 import type { ByteChannel } from "../../protocol/channel.ts";
+import { Capability } from "../../protocol/wire.ts";
 import type { Policy } from "../policy/policy.ts";
 
 /** A connection to a target. */
@@ -9,11 +10,46 @@ export interface Connection {
   readonly bound: Address;
 }
 
-/** What a platform lets an edge do. Each adapter tells its failures as true StreamErrors. */
+/** A socket that waits for one peer (BIND). */
+export interface Listening {
+  /** Where the peer is to connect to. */
+  readonly bound: Address;
+  /** The first connection of the expected peer; rejects once `signal` has aborted. */
+  readonly accepted: Promise<{ readonly channel: ByteChannel; readonly peer: Address }>;
+}
+
+/** The UDP sockets of one association. */
+export interface Association {
+  /** Sends a datagram, or drops it: UDP promises nothing. `bytes` is copied or sent at once. */
+  send(to: Address, bytes: Uint8Array): void;
+  close(): void;
+}
+
+/** Takes a datagram that came from `from`; `bytes` is valid until it returns. */
+export type Deliver = (from: Address, bytes: Uint8Array) => void;
+
+/**
+ * What a platform lets an edge do; a member that is absent it cannot do. Each adapter tells its
+ * failures as true StreamErrors, and asks `policy` about every address that it has resolved itself
+ * before it sends anything there.
+ */
 export interface Egress {
-  /**
-   * Connects by TCP. An adapter that resolves names itself asks `policy` about each address
-   * before it dials. `signal` ends the attempt where the platform can.
-   */
+  /** Connects by TCP. `signal` ends the attempt where the platform can. */
   connect(target: Address, policy: Policy, signal: AbortSignal): Promise<Connection>;
+  /** Listens for a TCP connection from `peer`; port 0, and host 0.0.0.0, stand for any. */
+  readonly listen?: (peer: Address, policy: Policy, signal: AbortSignal) => Promise<Listening>;
+  readonly associate?: (policy: Policy, deliver: Deliver) => Promise<Association>;
+  /** The first address of a name. */
+  readonly resolve?: (name: Address, policy: Policy) => Promise<Address>;
+  /** A name of an address (PTR). */
+  readonly reverse?: (address: Address) => Promise<Address>;
+}
+
+/** The bits of HELLO for what an egress can do. */
+export function capabilitiesOf(egress: Egress): number {
+  return (
+    (egress.listen ? Capability.Bind : 0) |
+    (egress.associate ? Capability.UdpNative : 0) |
+    (egress.resolve && egress.reverse ? Capability.Resolve : 0)
+  );
 }

@@ -1,6 +1,7 @@
-import { lookup } from "node:dns/promises";
+import { lookup, reverse } from "node:dns/promises";
 import { createServer } from "node:http";
 import { Hono } from "hono";
+import { hostOfArpaName } from "../egress/doh-resolver.ts";
 import { listenOn, requestListener } from "../../protocol/node/http-server.ts";
 
 export interface NameService {
@@ -19,13 +20,9 @@ export async function serveNameService(): Promise<NameService> {
   const app = new Hono();
   app.get("/dns-query", async (context) => {
     const name = context.req.query("name") ?? "";
-    const family = context.req.query("type") === "AAAA" ? 6 : 4;
     try {
-      const found = await lookup(name, { all: true, family });
-      return context.json({
-        Status: Rcode.NoError,
-        Answer: found.map(({ address }) => ({ data: address })),
-      });
+      const records = await recordsOf(name, context.req.query("type") ?? "A");
+      return context.json({ Status: Rcode.NoError, Answer: records.map((data) => ({ data })) });
     } catch (error) {
       const isMissing = error instanceof Error && "code" in error && error.code === "ENOTFOUND";
       return context.json({ Status: isMissing ? Rcode.NameError : Rcode.ServerFailure });
@@ -40,4 +37,10 @@ export async function serveNameService(): Promise<NameService> {
       server.closeAllConnections();
     },
   };
+}
+
+async function recordsOf(name: string, type: string): Promise<string[]> {
+  if (type === "PTR") return reverse(hostOfArpaName(name) ?? name);
+  const found = await lookup(name, { all: true, family: type === "AAAA" ? 6 : 4 });
+  return found.map(({ address }) => address);
 }

@@ -1,27 +1,24 @@
 import { lookup } from "node:dns";
 import { connect, isIP, type LookupFunction, type Socket } from "node:net";
 import { type Address, parseAddress, UNSPECIFIED } from "../../protocol/address.ts";
-import { type FailureReason, messageOf, StreamError } from "../../protocol/errors.ts";
 import { TcpChannel } from "../../protocol/node/tcp-channel.ts";
 import type { Connection, Egress } from "../egress/egress.ts";
 import type { Policy } from "../policy/policy.ts";
+import { listenForPeer } from "./bind-listener.ts";
+import { failureOf } from "./node-failure.ts";
+import { resolveName, reverseAddress } from "./node-resolver.ts";
+import { openAssociation } from "./udp-association.ts";
 
-/** TCP by node:net. Names are resolved here, and only addresses that passed are dialled. */
-export const nodeEgress: Egress = { connect: dial };
-
-const reasonByErrno: Readonly<Record<string, FailureReason>> = {
-  ECONNREFUSED: "connection-refused",
-  EHOSTUNREACH: "host-unreachable",
-  EHOSTDOWN: "host-unreachable",
-  ENETUNREACH: "network-unreachable",
-  EADDRNOTAVAIL: "network-unreachable",
-  EAFNOSUPPORT: "network-unreachable",
-  ETIMEDOUT: "timed-out",
-  ENOTFOUND: "name-not-found",
-  ENODATA: "name-not-found",
-  // The resolver itself is out of reach, which says nothing about the name.
-  EAI_AGAIN: "host-unreachable",
-  ECONNRESET: "connection-reset",
+/**
+ * All that Node can do: TCP, BIND, UDP and DNS by this machine. Names are resolved here, and only
+ * addresses that passed the policy are sent anything.
+ */
+export const nodeEgress: Egress = {
+  connect: dial,
+  listen: listenForPeer,
+  associate: openAssociation,
+  resolve: resolveName,
+  reverse: reverseAddress,
 };
 
 function dial(target: Address, policy: Policy, signal: AbortSignal): Promise<Connection> {
@@ -39,7 +36,7 @@ function dial(target: Address, policy: Policy, signal: AbortSignal): Promise<Con
       socket.destroy();
       reject(signal.reason);
     };
-    const fail = (cause: Error): void => reject(failureOf(cause));
+    const fail = (cause: Error): void => reject(failureOf("connect", cause));
     signal.addEventListener("abort", cancel);
     socket.once("error", fail);
     socket.once("connect", () => {
@@ -74,17 +71,6 @@ function resolveWithin(policy: Policy): LookupFunction {
       callback(null, first?.address ?? "", first?.family);
     });
   };
-}
-
-function failureOf(cause: Error & { code?: string }): StreamError {
-  if (cause instanceof StreamError) return cause;
-  // Raced dials fail together; the first was the one that RFC 6724 prefers.
-  const first: unknown = cause instanceof AggregateError ? cause.errors[0] : cause;
-  const code = first instanceof Error && "code" in first ? String(first.code) : "";
-  const reason = reasonByErrno[code] ?? "general";
-  return new StreamError(reason, `Cannot connect: ${code === "" ? messageOf(cause) : code}`, {
-    cause,
-  });
 }
 
 function boundOf(socket: Socket): Address {

@@ -59,7 +59,12 @@ export async function serveWorkerdEdge(options: WorkerdEdgeOptions): Promise<Run
     await writeFile(join(folder, "config.capnp"), config);
     const child = spawnWorkerd(binary, folder, options.secret);
     const port = await portOf(child, options.log);
-    return { host: options.host, port, stop: (drainMs) => stopWorkerd(child, drainMs).then(clean) };
+    return {
+      host: options.host,
+      port,
+      failed: once(child, "exit").then(() => new Error("workerd has ended by itself")),
+      stop: (drainMs) => stopWorkerd(child, drainMs).then(clean),
+    };
   } catch (error) {
     await clean();
     throw error;

@@ -9,6 +9,7 @@ import { nodeClock } from "../../protocol/node/node-clock.ts";
 import { attachCarrier, webSocketOptions } from "../../protocol/node/ws-carrier.ts";
 import { Bridge } from "../bridge.ts";
 import { createEdge } from "../edge.ts";
+import { capabilitiesOf } from "../egress/egress.ts";
 import { edgeLimits, helloOf } from "../limits.ts";
 import { createPolicy } from "../policy/policy.ts";
 import { nodeEgress } from "./node-egress.ts";
@@ -29,6 +30,8 @@ export interface NodeEdgeOptions {
 export interface RunningEdge {
   readonly host: string;
   readonly port: number;
+  /** Resolves when the edge has ended though nobody stopped it; undefined where it cannot. */
+  readonly failed?: Promise<Error>;
   /** Asks agents to leave, waits up to `drainMs` for their streams to end, then stops. */
   stop(drainMs: number): Promise<void>;
 }
@@ -53,7 +56,7 @@ export async function serveEdge(options: NodeEdgeOptions): Promise<RunningEdge> 
     policy: createPolicy(options),
     egress: nodeEgress,
     connectTimeoutMs: options.connectTimeoutMs,
-    hello: helloOf(edgeLimits, "node", ""),
+    hello: helloOf(edgeLimits, capabilitiesOf(nodeEgress), "node", ""),
   });
 
   const app = createEdge<Bindings>({

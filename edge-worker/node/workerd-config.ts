@@ -26,9 +26,10 @@ const config :Workerd.Config = (
   services = [
     (name = "edge", worker = .edge),
     (name = "internet", network = (
-      allow = ["public", "private"],
+      allow = [${config.allowPrivate ? '"public", "private"' : '"public"'}],
       tlsOptions = (trustBrowserCas = true),
     )),
+    (name = "resolver", external = (address = ${text(new URL(config.dnsUrl).host)}, http = ())),
   ],
   sockets = [(name = "http", address = ${text(`${host}:${config.port}`)}, http = (), service = "edge")],
 );
@@ -43,6 +44,7 @@ const edge :Workerd.Worker = (
     (name = "BRIDGE", text = ${text(config.bridge)}),
     (name = "ALLOW_PRIVATE", text = ${text(config.allowPrivate)}),
     (name = "CONNECT_TIMEOUT_MS", text = ${text(config.connectTimeoutMs)}),
+    (name = "RESOLVER", service = "resolver"),
     (name = "DNS_URL", text = ${text(config.dnsUrl)}),
     (name = "BRIDGES", durableObjectNamespace = "DurableBridge"),
   ],

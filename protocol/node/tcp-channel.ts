@@ -22,11 +22,8 @@ export class TcpChannel implements ByteChannel {
 
   constructor(socket: Socket) {
     this.#socket = socket;
-    socket.on("data", (chunk: Buffer) => this.#take(chunk));
-    socket.on("end", () => {
-      this.#hasEnded = true;
-      this.#wake()?.resolve(null);
-    });
+    socket.on("data", this.#onData);
+    socket.on("end", this.#onEnd);
     socket.on("error", (cause) => this.#fail(broken(cause)));
     socket.on("close", () => {
       if (!this.#hasEnded)
@@ -72,6 +69,27 @@ export class TcpChannel implements ByteChannel {
     if (this.#failure === undefined) this.#onFailed = callback;
     else callback(this.#failure);
   }
+
+  /**
+   * Gives the socket to another reader, paused, with `unread` and what waits here in front of the
+   * rest. This channel goes on to write, to end, and to tell by a failed read() that all is over.
+   */
+  release(unread: Uint8Array): Socket {
+    this.#socket.off("data", this.#onData);
+    this.#socket.off("end", this.#onEnd);
+    this.#socket.pause();
+    const waiting = [unread, ...this.#inbox.splice(0)];
+    this.#inboxBytes = 0;
+    for (const chunk of waiting.toReversed()) if (chunk.length > 0) this.#socket.unshift(chunk);
+    return this.#socket;
+  }
+
+  readonly #onData = (chunk: Buffer): void => this.#take(chunk);
+
+  readonly #onEnd = (): void => {
+    this.#hasEnded = true;
+    this.#wake()?.resolve(null);
+  };
 
   #take(buffer: Buffer): void {
     // A plain Uint8Array: Buffer's slice() is a view, and code that copies must get a copy.

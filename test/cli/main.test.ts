@@ -106,7 +106,7 @@ describe("edgesocks on what it cannot use", () => {
       'the key "lisen" in edgesocks.toml: it is unknown. Did you mean listen?',
     ],
     ["a secret", 'users = "hunter2"', 'Cannot use a secret for "users" in edgesocks.toml'],
-    ["the syntax", 'users = ["hunter2"', "Cannot read edgesocks.toml, line 1: "],
+    ["the syntax", 'users = ["hunter2"', "Cannot read edgesocks.toml, line "],
   ])("exits with 2 and one line for %s of edgesocks.toml", async (_what, toml, text) => {
     const folder = tempFolder({ "edgesocks.toml": `${toml}\n` });
     const stderr = usageError(await runCli(["local"], {}, folder));

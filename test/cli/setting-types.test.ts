@@ -25,13 +25,25 @@ describe("endpoint", () => {
   });
 
   it.each([
-    ...["", "1080", ":1080", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:-1"],
-    ...["127.0.0.1:65536", "127.0.0.1:100000", "127.0.0.1:1080 ", " 127.0.0.1:1080"],
-    ...["::1:1080", "[::1]", "[::1]:", "[127.0.0.1]:80", "[localhost]:80", "[::g]:80"],
-    ...["[::1%lo]:80", "http://127.0.0.1:80", "127.0.0.1:80/path", "a b:80", "127.0.0.1:80\n"],
-    ...[1080, true, null, ["127.0.0.1:80"]],
-  ])("refuses %j", (value) => {
-    expect(parse(endpoint, value)).toEqual(refused("expected HOST:PORT"));
+    ["no port", "", "127.0.0.1", "127.0.0.1:", "[::1]", "[::1]:", "localhost"],
+    ["no host", "1080", ":1080", "[]:1080"],
+    ["no number as port", "127.0.0.1:x", "127.0.0.1:-1", "127.0.0.1:1e3", "127.0.0.1:+1"],
+    ["too high a port", "127.0.0.1:65536", "127.0.0.1:100000"],
+    ["spaces", "127.0.0.1:80 ", " 127.0.0.1:80", "a b:80", "127.0.0.1:80\n"],
+    ["an IPv6 address without brackets", "::1:1080", "::1"],
+    [
+      "brackets around something else",
+      "[127.0.0.1]:80",
+      "[localhost]:80",
+      "[::g]:80",
+      "[::1%lo]:80",
+    ],
+    ["a URL", "http://127.0.0.1:80", "127.0.0.1:80/path"],
+    ["no text", 1080, true, null, ["127.0.0.1:80"]],
+  ])("refuses %s", (_what, ...values) => {
+    for (const value of values) {
+      expect(parse(endpoint, value), String(value)).toEqual(refused("expected HOST:PORT"));
+    }
   });
 });
 
@@ -42,11 +54,14 @@ describe("edgeUrl", () => {
   );
 
   it.each([
-    ...["https://edge.example/", "http://edge.example/", "edge.example", "edge.example/path", ""],
-    ...["wss://", "wss://user@edge.example/", "wss://user:secret@edge.example/", "wss://h/#part"],
-    ...["ftp://edge.example/", "//edge.example/"],
-  ])("refuses %j", (text) => {
-    expect(parse(edgeUrl, text)).toEqual(refused("expected wss://HOST/PATH"));
+    ["another scheme", "https://h/", "http://h/", "ftp://h/", "//h/"],
+    ["no URL", "", "edge.example", "edge.example/path", "wss://"],
+    ["a user", "wss://user@h/", "wss://user:secret@h/"],
+    ["a fragment", "wss://h/#part"],
+  ])("refuses %s", (_what, ...texts) => {
+    for (const text of texts) {
+      expect(parse(edgeUrl, text), text).toEqual(refused("expected wss://HOST/PATH"));
+    }
   });
 
   it("refuses what is not a text", () => {
@@ -100,11 +115,16 @@ describe("users", () => {
   });
 
   it.each([
-    ...["", "alice", "alice:", ":secret", ":", "alice:secret,", "alice:secret,bob"],
-    ...["alice:one,alice:two", `${"n".repeat(256)}:p`, `n:${"p".repeat(256)}`],
-    ...[5, true, ["alice"], [["alice:secret"]], { alice: "secret" }],
-  ])("refuses %j", (value) => {
-    expect(parse(users, value)).toEqual(refused("expected NAME:PASSWORD, each of 1 to 255 bytes"));
+    ["no password", "", "alice", "alice:", "alice:secret,bob", "alice:secret,"],
+    ["no name", ":secret", ":"],
+    ["a name twice", "alice:one,alice:two"],
+    ["one too long", `${"n".repeat(256)}:p`, `n:${"p".repeat(256)}`],
+    ["something else", 5, true, ["alice"], [["alice:secret"]], { alice: "secret" }],
+  ])("refuses %s", (_what, ...values) => {
+    for (const value of values) {
+      const expected = refused("expected NAME:PASSWORD, each of 1 to 255 bytes");
+      expect(parse(users, value), JSON.stringify(value)).toEqual(expected);
+    }
   });
 
   it("counts bytes, as RFC 1929 does: a longer password could never be sent", () => {

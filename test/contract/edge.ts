@@ -1,6 +1,8 @@
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
+import { lookup } from "node:dns/promises";
 import { connect, type Socket } from "node:net";
+import { hostname } from "node:os";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type RunningAgent, serveAgent } from "../../client-agent/node/serve-agent.ts";
 import type { RunningEdge } from "../../edge-worker/node/serve.ts";
@@ -255,6 +257,28 @@ export function describeEdge(name: string, start: StartEdge): void {
         expect(rep, host).toBe(2);
         socket.destroy();
       }
+      await target.close();
+      await strictAgent.stop(0);
+      await strict.stop(0);
+    });
+
+    it("does not reach a name that resolves to this machine", async (context) => {
+      const name = hostname();
+      const { address } = await lookup(name).catch(() => ({ address: "" }));
+      if (!address.startsWith("127."))
+        context.skip("this machine's name is not a loopback address");
+      const strict = await start({
+        secret,
+        keyId,
+        allowPrivate: false,
+        connectTimeoutMs: CONNECT_TIMEOUT_MS,
+      });
+      const strictAgent = await startAgent(strict.port);
+      const target = await startTarget(() => {}, address);
+      const { rep, socket } = await socksConnect(strictAgent.listen.port, name, target.port);
+      expect(rep).not.toBe(0);
+      expect(target.sockets.size).toBe(0);
+      socket.destroy();
       await target.close();
       await strictAgent.stop(0);
       await strict.stop(0);

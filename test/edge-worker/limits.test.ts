@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { edgeLimits, helloOf } from "../../edge-worker/limits.ts";
 import { ByteWriter } from "../../protocol/bytes.ts";
 import { decodeHello, encodeHello } from "../../protocol/hello.ts";
-import { MAX_PAYLOAD, PROTOCOL_VERSION } from "../../protocol/wire.ts";
+import { Capability, MAX_PAYLOAD, PROTOCOL_VERSION } from "../../protocol/wire.ts";
 
 /** What a Worker isolate may use at most. */
 const ISOLATE_BYTES = 128 * 1024 * 1024;
@@ -23,7 +23,7 @@ describe("edgeLimits", () => {
 
 describe("helloOf()", () => {
   it("states the limits, the runtime and the place, and goes over the wire", () => {
-    const hello = helloOf(edgeLimits, "node", "AMS");
+    const hello = helloOf(edgeLimits, Capability.Resolve, "node", "AMS");
     expect(hello).toMatchObject({ ...edgeLimits, version: PROTOCOL_VERSION });
     expect(hello).toMatchObject({ runtime: "node", place: "AMS" });
     const writer = new ByteWriter();
@@ -31,7 +31,9 @@ describe("helloOf()", () => {
     expect(decodeHello(writer.take())).toEqual({ ...hello, session: Uint8Array.of(7) });
   });
 
-  it("announces nothing that this edge cannot do", () => {
-    expect(helloOf(edgeLimits, "node", "")).toMatchObject({ capabilities: 0, resumeWindow: 0 });
+  it("announces what the edge can do, and no resumption", () => {
+    const capabilities = Capability.Bind | Capability.UdpNative;
+    const hello = helloOf(edgeLimits, capabilities, "node", "");
+    expect(hello).toMatchObject({ capabilities, resumeWindow: 0 });
   });
 });

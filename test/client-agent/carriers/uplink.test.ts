@@ -1,54 +1,10 @@
-import { describe, expect, it, vi } from "vitest";
-import { Uplink } from "../../../client-agent/carriers/uplink.ts";
-import { Metrics } from "../../../client-agent/observe/metrics.ts";
+import { describe, expect, it } from "vitest";
 import { parseAddress } from "../../../protocol/address.ts";
 import { StreamError } from "../../../protocol/errors.ts";
 import { Command } from "../../../protocol/wire.ts";
-import { FakeClock } from "../../support/fake-clock.ts";
-import { FakeEdge, type Mood } from "../../support/fake-edge.ts";
-import { recordedLog } from "../../support/log.ts";
-import { metricValue } from "../../support/metric-value.ts";
-import { helloWith } from "../../support/session-pair.ts";
+import { EDGE, runningUplink } from "../../support/running-uplink.ts";
 
-const EDGE = "wss://edge.example/path";
 const target = parseAddress("example.com", 443);
-
-/** An uplink that has just begun to run, to an edge of that mood. Its pauses are the shortest. */
-function startUplink(mood: Mood) {
-  const clock = new FakeClock();
-  const edge = new FakeEdge(clock);
-  edge.mood = mood;
-  const log = recordedLog();
-  const metrics = new Metrics();
-  const uplink = new Uplink({
-    clock,
-    log,
-    metrics,
-    random: () => 0,
-    dial: edge.dial,
-    hello: helloWith({ maxStreams: 0 }),
-    edge: EDGE,
-  });
-  let hasEnded = false;
-  void uplink.run().then(() => (hasEnded = true));
-  return {
-    clock,
-    edge,
-    log,
-    uplink,
-    hasEnded: () => hasEnded,
-    metric: (series: string) => metricValue(metrics, series),
-    /** The times between dials so far. */
-    pauses: (): number[] => edge.dialledAt.slice(1).map((at, i) => at - (edge.dialledAt[i] ?? 0)),
-  };
-}
-
-/** The same, once all that happens at once has happened. */
-async function runningUplink(mood: Mood = "answers") {
-  const running = startUplink(mood);
-  await running.clock.run();
-  return running;
-}
 
 describe("Uplink.session()", () => {
   it("gives the session that there is", async () => {
@@ -207,95 +163,5 @@ describe("Uplink.run() when the edge drains", () => {
     await clock.run();
     expect(old.linkCount).toBe(0);
     expect((await uplink.session()).linkCount).toBe(1);
-  });
-});
-
-describe("Uplink.stop()", () => {
-  it("ends run(), its session and its carrier", async () => {
-    const { clock, edge, uplink, hasEnded } = await runningUplink();
-    const session = await uplink.session();
-    uplink.stop();
-    await clock.run();
-    expect(hasEnded()).toBe(true);
-    expect(session.linkCount).toBe(0);
-    expect(edge.sessions[0]?.linkCount).toBe(0);
-    expect(clock.timerCount).toBe(0);
-  });
-
-  it("resets the streams of the session", async () => {
-    const { clock, edge, uplink } = await runningUplink();
-    const { stream } = (await uplink.session()).open(Command.Connect, target, new Uint8Array());
-    const answer = expect(stream.answer()).rejects.toMatchObject({ reason: "cancelled" });
-    await clock.run();
-    const reading = edge.incoming[0]?.stream.read();
-    const reset = expect(reading).rejects.toMatchObject({ reason: "cancelled" });
-    uplink.stop();
-    await clock.run();
-    await answer;
-    await reset;
-  });
-
-  it("ends the sessions that drain, too", async () => {
-    const { clock, edge, uplink, hasEnded } = await runningUplink();
-    (await uplink.session()).open(Command.Connect, target, new Uint8Array());
-    await clock.advance(10_000);
-    edge.sessions[0]?.drain(30_000, "The edge is stopping");
-    await clock.run();
-    uplink.stop();
-    await clock.run();
-    expect(hasEnded()).toBe(true);
-    expect(edge.sessions.map(({ linkCount }) => linkCount)).toEqual([0, 0]);
-    expect(clock.timerCount).toBe(0);
-  });
-
-  it.each(["is out of reach", "refuses", "hangs", "says nothing"] as const)(
-    "ends run() and leaves no timer while the edge %s",
-    async (mood) => {
-      const { clock, edge, uplink, hasEnded } = await runningUplink(mood);
-      uplink.stop();
-      await clock.run();
-      expect(clock.timerCount).toBe(0);
-      expect(hasEnded()).toBe(true);
-      await clock.advance(300_000);
-      expect(edge.dialledAt).toHaveLength(1);
-    },
-  );
-
-  it("ends run() though the edge's HELLO comes only afterwards", async () => {
-    const { clock, edge, uplink, hasEnded } = startUplink("answers");
-    await vi.waitUntil(() => edge.carriers.length === 1);
-    uplink.stop();
-    await clock.advance(60_000);
-    expect(hasEnded()).toBe(true);
-    expect(edge.sessions.map(({ linkCount }) => linkCount)).not.toContain(1);
-    expect(clock.timerCount).toBe(0);
-  });
-
-  it("ends a carrier that is there just as it stops", async () => {
-    const { clock, edge, uplink, hasEnded } = startUplink("answers");
-    edge.onDialled = () => uplink.stop();
-    await clock.run();
-    expect(hasEnded()).toBe(true);
-    expect(clock.timerCount).toBe(0);
-  });
-
-  it("rejects the requests that wait, and leaves none of their timers", async () => {
-    const { clock, uplink } = await runningUplink("is out of reach");
-    let error: unknown;
-    void uplink.session().catch((reason: unknown) => (error = reason));
-    uplink.stop();
-    await clock.run();
-    expect(clock.timerCount).toBe(0);
-    expect(error).toBeInstanceOf(StreamError);
-  });
-
-  it("leaves nothing to wait for: session() rejects at once", async () => {
-    const { clock, uplink } = await runningUplink();
-    uplink.stop();
-    await clock.run();
-    let error: unknown;
-    void uplink.session().catch((reason: unknown) => (error = reason));
-    await clock.run();
-    expect(error).toMatchObject({ reason: "edge-unavailable" });
   });
 });

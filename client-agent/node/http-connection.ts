@@ -1,0 +1,125 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import type { Cancel, Clock } from "../../protocol/clock.ts";
+import { StreamError } from "../../protocol/errors.ts";
+import { HttpRefusal } from "../listeners/http-request.ts";
+import type { Tunnel } from "../listeners/request.ts";
+import { encodeAnswer } from "./http-answer.ts";
+
+/** One client's connection for as long as the HTTP server reads it: whose turn it is, and its end. */
+export class HttpConnection {
+  readonly #socket: Socket;
+  readonly #clock: Clock;
+  readonly #timeoutMs: number;
+  readonly #outcome = Promise.withResolvers<Tunnel | undefined>();
+  #cancelTimer: Cancel = () => {};
+  /** `bytesRead` when the last answer was complete. */
+  #bytesSeen = 0;
+  #lastTurn: Promise<void> = Promise.resolve();
+  #turns = 0;
+  #exchange: { request: IncomingMessage; response: ServerResponse } | undefined;
+  #isClosing = false;
+  #failure: unknown;
+  #onFailed: (reason: unknown) => void = () => {};
+
+  constructor(socket: Socket, clock: Clock, timeoutMs: number) {
+    this.#socket = socket;
+    this.#clock = clock;
+    this.#timeoutMs = timeoutMs;
+    this.#awaitRequest();
+    socket.once("close", () => {
+      this.#fail(new StreamError("connection-reset", "The client broke off"));
+      this.#outcome.resolve(undefined);
+    });
+  }
+
+  /** The tunnel that the client asked for, undefined once it has left; rejects when it failed. */
+  get outcome(): Promise<Tunnel | undefined> {
+    return this.#outcome.promise;
+  }
+
+  /** Whether a request is being answered. */
+  get isBusy(): boolean {
+    return this.#turns > 0;
+  }
+
+  /** Whether the client has left or was turned away: nothing may be written for it any more. */
+  get hasFailed(): boolean {
+    return this.#failure !== undefined;
+  }
+
+  /** Calls back once when the client breaks off or is turned away. The last callback counts. */
+  onceFailed(callback: (reason: unknown) => void): void {
+    if (this.#failure === undefined) this.#onFailed = callback;
+    else callback(this.#failure);
+  }
+
+  /** Answers a request after those before it, as RFC 9112 section 9.3.2 wants it for POST. */
+  async take(
+    request: IncomingMessage,
+    response: ServerResponse,
+    answer: () => Promise<void>,
+  ): Promise<void> {
+    this.#cancelTimer();
+    this.#turns++;
+    const turn = this.#lastTurn.then(async () => {
+      if (this.#failure !== undefined) return;
+      this.#exchange = { request, response };
+      await answer();
+    });
+    this.#lastTurn = turn.catch((error: unknown) => this.turnAway(error));
+    await this.#lastTurn;
+    // Nobody wants the rest of the body, yet it must be read for the client to hear the answer.
+    request.resume();
+    if (--this.#turns > 0 || this.#failure !== undefined) return;
+    this.#onFailed = () => {};
+    this.#bytesSeen = this.#socket.bytesRead;
+    if (this.#isClosing) this.#socket.destroySoon();
+    else this.#awaitRequest();
+  }
+
+  /** The client gets its tunnel: the HTTP server has let go of the socket. */
+  leave(tunnel: Tunnel): void {
+    this.#cancelTimer();
+    this.#outcome.resolve(tunnel);
+  }
+
+  /** Answers an HttpRefusal where that is still possible, breaks the connection off where not. */
+  turnAway(error: unknown): void {
+    if (this.#failure !== undefined) return;
+    const { response } = this.#exchange ?? {};
+    const isAnswering = response?.headersSent === true && !response.writableFinished;
+    if (error instanceof HttpRefusal && this.#socket.writable && !isAnswering) {
+      this.#socket.write(encodeAnswer(error.status, error.message));
+    } else {
+      this.#socket.resetAndDestroy();
+    }
+    this.#fail(error);
+    this.#outcome.reject(error);
+  }
+
+  /** Ends the connection once no request is being answered. */
+  close(): void {
+    this.#isClosing = true;
+    if (!this.isBusy && this.#failure === undefined) this.#socket.destroySoon();
+  }
+
+  #fail(reason: unknown): void {
+    this.#cancelTimer();
+    if (this.#failure !== undefined) return;
+    this.#failure = reason;
+    this.#onFailed(reason);
+  }
+
+  #awaitRequest(): void {
+    this.#cancelTimer = this.#clock.after(this.#timeoutMs, () => this.#expire());
+  }
+
+  #expire(): void {
+    const isBetweenRequests = this.#socket.bytesRead === this.#bytesSeen;
+    const isIgnored = this.#exchange?.request.complete === false;
+    if (isBetweenRequests || isIgnored) return void this.#socket.destroySoon();
+    const text = `Cannot take the request: no whole header within ${this.#timeoutMs / 1000} s`;
+    this.turnAway(new HttpRefusal(408, text, "ERR_HANDSHAKE_TIMEOUT"));
+  }
+}

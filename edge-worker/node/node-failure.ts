@@ -1,0 +1,28 @@
+import { type FailureReason, messageOf, StreamError } from "../../protocol/errors.ts";
+
+const reasonByErrno: Readonly<Record<string, FailureReason>> = {
+  ECONNREFUSED: "connection-refused",
+  EHOSTUNREACH: "host-unreachable",
+  EHOSTDOWN: "host-unreachable",
+  ENETUNREACH: "network-unreachable",
+  EADDRNOTAVAIL: "network-unreachable",
+  EAFNOSUPPORT: "network-unreachable",
+  ETIMEDOUT: "timed-out",
+  ENOTFOUND: "name-not-found",
+  ENODATA: "name-not-found",
+  // The resolver itself is out of reach, which says nothing about the name.
+  EAI_AGAIN: "host-unreachable",
+  ECONNRESET: "connection-reset",
+};
+
+/** The StreamError for what Node said when we tried to `do` something ("connect", "resolve"). */
+export function failureOf(what: string, cause: unknown): StreamError {
+  if (cause instanceof StreamError) return cause;
+  // Raced dials fail together; the first was the one that RFC 6724 prefers.
+  const first: unknown = cause instanceof AggregateError ? cause.errors[0] : cause;
+  if (first instanceof StreamError) return first;
+  const code = first instanceof Error && "code" in first ? String(first.code) : "";
+  const reason = reasonByErrno[code] ?? "general";
+  const why = code === "" ? messageOf(cause) : code;
+  return new StreamError(reason, `Cannot ${what}: ${why}`, { cause });
+}

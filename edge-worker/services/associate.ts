@@ -1,0 +1,19 @@
+import { UNSPECIFIED } from "../../protocol/address.ts";
+import { type Service, unsupported } from "./service.ts";
+
+/** UDP ASSOCIATE: datagrams go out and come back for as long as the agent keeps the stream. */
+export const serveAssociation: Service = async ({ stream }, { egress, policy }) => {
+  if (!egress.associate) throw unsupported("UDP");
+  const association = await egress.associate(policy, (from, bytes) => {
+    stream.sendDatagram(from, bytes);
+  });
+  try {
+    stream.onDatagram((to, bytes) => association.send(to, bytes));
+    stream.confirm(UNSPECIFIED);
+    // The stream itself carries nothing: its end is the end of the association.
+    while ((await stream.read()) !== null);
+    await stream.end();
+  } finally {
+    association.close();
+  }
+};

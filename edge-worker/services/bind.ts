@@ -1,0 +1,29 @@
+import { relay } from "../../protocol/channel.ts";
+import { StreamError } from "../../protocol/errors.ts";
+import { type Service, signalOf, unsupported } from "./service.ts";
+
+/** How long the expected peer may take to connect. */
+const BIND_TIMEOUT_MS = 120_000;
+
+/** BIND: listens for the peer that the agent named, tells where, then that it came, and relays. */
+export const serveBind: Service = async ({ stream, address }, { clock, egress, policy }) => {
+  if (!egress.listen) throw unsupported("BIND");
+  policy(address);
+  const ending = new AbortController();
+  const gone = signalOf(stream);
+  gone.addEventListener("abort", () => ending.abort(gone.reason));
+  const cancelTimer = clock.after(BIND_TIMEOUT_MS, () => {
+    const text = `Cannot bind: nobody connected within ${BIND_TIMEOUT_MS / 1000} s`;
+    ending.abort(new StreamError("timed-out", text));
+  });
+  try {
+    const { bound, accepted } = await egress.listen(address, policy, ending.signal);
+    stream.confirm(bound);
+    const { channel, peer } = await accepted;
+    cancelTimer();
+    stream.confirm(peer);
+    await relay(stream, channel);
+  } finally {
+    cancelTimer();
+  }
+};

@@ -1,0 +1,18 @@
+import { relay } from "../../protocol/channel.ts";
+import { withDeadline } from "../egress/deadline.ts";
+import { type Service, signalOf, takenBack } from "./service.ts";
+
+/** CONNECT: dials the target and relays. */
+export const serveConnect: Service = async ({ stream, address }, context) => {
+  const { clock, connectTimeoutMs, egress, policy } = context;
+  policy(address);
+  const { channel, bound } = await withDeadline(
+    clock,
+    connectTimeoutMs,
+    signalOf(stream),
+    (signal) => egress.connect(address, policy, signal),
+    (late) => late.channel.abort(takenBack()),
+  );
+  stream.confirm(bound);
+  await relay(stream, channel);
+};

@@ -1,0 +1,44 @@
+import type { IncomingStream } from "../../protocol/session.ts";
+import type { Address } from "../../protocol/address.ts";
+import { StreamError } from "../../protocol/errors.ts";
+import { withDeadline } from "../egress/deadline.ts";
+import { type Service, type ServiceContext, signalOf, unsupported } from "./service.ts";
+
+/** RESOLVE: answers with the first address of a name (Tor's socks-extensions). */
+export const serveResolve: Service = (incoming, context) => {
+  const { address } = incoming;
+  const { egress, policy } = context;
+  if (!egress.resolve) return Promise.reject(unsupported("RESOLVE"));
+  policy(address);
+  const { resolve } = egress;
+  // An address is its own answer, as in tor.
+  return answer(incoming, context, () =>
+    address.kind === "name" ? resolve(address, policy) : Promise.resolve(address),
+  );
+};
+
+/** RESOLVE_PTR: answers with a name of an address. */
+export const serveReverse: Service = (incoming, context) => {
+  const { address } = incoming;
+  const { egress, policy } = context;
+  if (!egress.reverse) return Promise.reject(unsupported("RESOLVE_PTR"));
+  if (address.kind === "name") {
+    const text = "Cannot resolve: RESOLVE_PTR wants an address";
+    return Promise.reject(new StreamError("address-unsupported", text));
+  }
+  policy(address);
+  const { reverse } = egress;
+  return answer(incoming, context, () => reverse(address));
+};
+
+/** Confirms with what `look` finds; there is nothing to relay, so the stream ends with it. */
+async function answer(
+  { stream }: IncomingStream,
+  { clock, connectTimeoutMs }: ServiceContext,
+  look: () => Promise<Address>,
+): Promise<void> {
+  const signal = signalOf(stream);
+  stream.confirm(await withDeadline(clock, connectTimeoutMs, signal, look, () => {}));
+  await stream.end();
+  while ((await stream.read()) !== null);
+}

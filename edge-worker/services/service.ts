@@ -1,0 +1,36 @@
+import type { Clock } from "../../protocol/clock.ts";
+import { StreamError } from "../../protocol/errors.ts";
+import type { Log } from "../../protocol/log.ts";
+import type { IncomingStream } from "../../protocol/session.ts";
+import type { Stream } from "../../protocol/stream.ts";
+import type { Egress } from "../egress/egress.ts";
+import type { Policy } from "../policy/policy.ts";
+
+/** What serving a stream needs. */
+export interface ServiceContext {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly policy: Policy;
+  readonly egress: Egress;
+  readonly connectTimeoutMs: number;
+}
+
+/** Serves one command: confirms the stream and works for it to its end. @throws what refuses it */
+export type Service = (incoming: IncomingStream, context: ServiceContext) => Promise<void>;
+
+/** The reason to stop when an agent has taken its stream back. */
+export function takenBack(): StreamError {
+  return new StreamError("cancelled", "The agent took the stream back");
+}
+
+/** A signal that aborts when the stream fails: whoever works for it stops. */
+export function signalOf(stream: Stream): AbortSignal {
+  const ending = new AbortController();
+  stream.onceFailed(() => ending.abort(takenBack()));
+  return ending.signal;
+}
+
+/** What a service throws when the platform cannot do it. */
+export function unsupported(what: string): StreamError {
+  return new StreamError("command-unsupported", `This edge does not serve ${what}`);
+}

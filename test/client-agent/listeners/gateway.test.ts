@@ -1,0 +1,97 @@
+import { describe, expect, it } from "vitest";
+import { Gateway } from "../../../client-agent/listeners/gateway.ts";
+import { Metrics } from "../../../client-agent/observe/metrics.ts";
+import { parseAddress } from "../../../protocol/address.ts";
+import { StreamError } from "../../../protocol/errors.ts";
+import { Command } from "../../../protocol/wire.ts";
+import { FakeChannel } from "../../support/fake-channel.ts";
+import { recordedLog } from "../../support/log.ts";
+import { metricValue } from "../../support/metric-value.ts";
+import { type SessionPair, sessionPair } from "../../support/session-pair.ts";
+import { fateOf } from "../../support/stream-bytes.ts";
+
+const target = { command: Command.Connect, address: parseAddress("example.com", 443) };
+const bound = parseAddress("192.0.2.7", 4000);
+const nothing = new Uint8Array();
+
+async function gatewayWith(session?: () => Promise<never>) {
+  const pair: SessionPair = await sessionPair();
+  const metrics = new Metrics();
+  const log = recordedLog();
+  const gateway = new Gateway({ log, metrics, session: session ?? (async () => pair.agent) });
+  return { ...pair, gateway, log, metric: (series: string) => metricValue(metrics, series) };
+}
+
+describe("Gateway.open()", () => {
+  it("gives the stream, its bound address, and the early bytes that are left", async () => {
+    const { gateway, clock, incoming } = await gatewayWith();
+    const early = Uint8Array.from({ length: 1500 }, (_, i) => i);
+    const opening = gateway.open(target, new FakeChannel(), early);
+    await clock.run();
+    incoming[0]?.stream.confirm(bound);
+    await clock.run();
+    const { bound: told, rest, stream } = await opening;
+    expect(told).toEqual(bound);
+    expect(rest).toEqual(early.subarray(early.length - rest.length));
+    expect(rest.length).toBeLessThan(early.length);
+    expect(stream.id).toBe(incoming[0]?.stream.id);
+  });
+
+  it.each([
+    ["a command that it does not know", 9, undefined, "command-unsupported"],
+    [
+      "no edge",
+      Command.Connect,
+      () => Promise.reject(new StreamError("edge-unavailable", "There is no edge")),
+      "edge-unavailable",
+    ],
+  ])("counts and logs %s", async (_what, command, session, reason) => {
+    const { gateway, log, metric } = await gatewayWith(session);
+    const opening = gateway.open({ ...target, command }, new FakeChannel(), nothing);
+    await expect(opening).rejects.toMatchObject({ reason });
+    expect(await metric(`edgesocks_requests_failed_total{reason="${reason}"}`)).toBe(1);
+    expect(log.lines).toEqual([expect.stringMatching(/^debug A request failed/)]);
+  });
+
+  it("takes the request back when the client breaks off", async () => {
+    const { gateway, agent, clock, incoming } = await gatewayWith();
+    const client = new FakeChannel();
+    const opening = fateOf(gateway.open(target, client, nothing));
+    await clock.run();
+    expect(incoming).toHaveLength(1);
+    client.breakOff();
+    await clock.run();
+    expect(opening.now).toMatchObject({ reason: "connection-reset" });
+    expect(agent.streamCount).toBe(0);
+  });
+});
+
+describe("Gateway.hold()", () => {
+  it("counts the stream while it is used, and its bytes after", async () => {
+    const { gateway, agent, metric } = await gatewayWith();
+    const { stream } = agent.open(target.command, target.address, nothing);
+    const using = Promise.withResolvers<void>();
+    const totals = { leftToRight: 1, rightToLeft: 0 };
+    const held = gateway.hold(stream, totals, () => using.promise);
+    expect(await metric("edgesocks_streams")).toBe(1);
+    totals.rightToLeft = 2;
+    using.resolve();
+    await held;
+    expect(await metric("edgesocks_streams")).toBe(0);
+    expect(await metric("edgesocks_streams_opened_total")).toBe(1);
+    expect(await metric('edgesocks_bytes_total{direction="up"}')).toBe(1);
+    expect(await metric('edgesocks_bytes_total{direction="down"}')).toBe(2);
+  });
+
+  it("resets the stream when its use fails", async () => {
+    const { gateway, agent, metric } = await gatewayWith();
+    const { stream } = agent.open(target.command, target.address, nothing);
+    const cause = new StreamError("connection-reset", "The client broke off");
+    const held = gateway.hold(stream, { leftToRight: 0, rightToLeft: 0 }, () =>
+      Promise.reject(cause),
+    );
+    await expect(held).rejects.toBe(cause);
+    expect(agent.streamCount).toBe(0);
+    expect(await metric("edgesocks_streams")).toBe(0);
+  });
+});

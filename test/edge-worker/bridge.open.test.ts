@@ -1,0 +1,127 @@
+import { describe, expect, it } from "vitest";
+import { parseAddress } from "../../protocol/address.ts";
+import { type FailureReason, StreamError } from "../../protocol/errors.ts";
+import { replyTo } from "../../protocol/failure.ts";
+import { Command } from "../../protocol/wire.ts";
+import { diallingBridge, greetedBridge, target } from "../support/bridge-parts.ts";
+import { hex, toHex } from "../support/hex.ts";
+
+const nothing = new Uint8Array();
+
+describe("Bridge on OPEN", () => {
+  it("answers with the bound address, then relays both ways", async () => {
+    const { clock, dial, stream, seen } = await diallingBridge();
+    expect(dial.target).toEqual(target);
+    dial.succeed(parseAddress("192.0.2.7", 4000));
+    await clock.run();
+    expect(seen.answer).toEqual(parseAddress("192.0.2.7", 4000));
+    void stream.write(hex("0102")).then(() => stream.end());
+    dial.channel.arrive(hex("0304"));
+    await clock.run();
+    expect(toHex(dial.channel.written)).toBe("0102");
+    expect(dial.channel.hasEnded).toBe(true);
+    expect(await stream.read()).toEqual(hex("0304"));
+    dial.channel.farEnd();
+    await clock.run();
+    expect(await stream.read()).toBeNull();
+  });
+
+  it("hands early data to the target, and not before it is reached", async () => {
+    const { clock, dial } = await diallingBridge(hex("474554"));
+    expect(dial.channel.written).toHaveLength(0);
+    dial.succeed();
+    await clock.run();
+    expect(toHex(dial.channel.written)).toBe("474554");
+  });
+
+  it.each(Object.keys(replyTo) as FailureReason[])("tells the agent of %s", async (reason) => {
+    const { clock, dial, seen, session } = await diallingBridge();
+    dial.fail(new StreamError(reason, "Cannot connect: as it is"));
+    await clock.run();
+    expect(seen.answer).toMatchObject({ reason, message: "Cannot connect: as it is" });
+    expect(session.streamCount).toBe(0);
+  });
+
+  it("tells the agent of any other error as general", async () => {
+    const { clock, dial, seen } = await diallingBridge();
+    dial.fail(new TypeError("out of luck"));
+    await clock.run();
+    expect(seen.answer).toMatchObject({ reason: "general" });
+  });
+
+  it("asks the policy before it dials", async () => {
+    const policy = (): never => {
+      throw new StreamError("denied", "Cannot connect: not that one");
+    };
+    const { egress, seen } = await diallingBridge(nothing, { policy });
+    expect(seen.answer).toMatchObject({
+      reason: "denied",
+      message: "Cannot connect: not that one",
+    });
+    expect(egress.dials).toHaveLength(0);
+  });
+
+  it.each([Command.Bind, Command.UdpAssociate, Command.Resolve, 0x00, 0x7f])(
+    "refuses command %i as unsupported",
+    async (command) => {
+      const { clock, session, egress } = await greetedBridge();
+      const { stream } = session.open(command, target, nothing);
+      const answer = expect(stream.answer()).rejects.toMatchObject({
+        reason: "command-unsupported",
+      });
+      await clock.run();
+      await answer;
+      expect(egress.dials).toHaveLength(0);
+    },
+  );
+
+  it("gives a target up after connectTimeoutMs", async () => {
+    const { clock, dial, seen } = await diallingBridge();
+    await clock.advance(14_999);
+    expect(dial.signal.aborted).toBe(false);
+    await clock.advance(1);
+    expect(seen.answer).toMatchObject({ reason: "timed-out" });
+    expect(dial.signal.aborted).toBe(true);
+    dial.succeed();
+    await clock.run();
+    expect(dial.channel.abortReason).toBeDefined();
+  });
+
+  it("stops dialling when the agent takes the stream back", async () => {
+    const { clock, dial, stream, bridge } = await diallingBridge();
+    stream.abort(new StreamError("cancelled", "The client left"));
+    await clock.run();
+    expect(dial.signal.reason).toMatchObject({ reason: "cancelled" });
+    dial.succeed();
+    await clock.run();
+    expect(dial.channel.abortReason).toMatchObject({ reason: "cancelled" });
+    expect(bridge.sessionCount).toBe(1);
+  });
+
+  it("stops dialling when the carrier is lost, and leaves no timer", async () => {
+    const { clock, dial, agent } = await diallingBridge();
+    agent.carriers.cut();
+    await clock.run();
+    expect(dial.signal.aborted).toBe(true);
+    expect(clock.timerCount).toBe(0);
+  });
+
+  it("resets the stream when the target breaks off", async () => {
+    const { clock, dial, stream } = await diallingBridge();
+    dial.succeed();
+    await clock.run();
+    const reading = expect(stream.read()).rejects.toMatchObject({ reason: "connection-reset" });
+    dial.channel.breakOff();
+    await clock.run();
+    await reading;
+  });
+
+  it("cuts the target when the agent resets the stream", async () => {
+    const { clock, dial, stream } = await diallingBridge();
+    dial.succeed();
+    await clock.run();
+    stream.abort(new StreamError("connection-reset", "The client broke off"));
+    await clock.run();
+    expect(dial.channel.abortReason).toBeDefined();
+  });
+});

@@ -1,0 +1,68 @@
+import { onTestFinished } from "vitest";
+import { type NodeAgentOptions, serveAgent } from "../../client-agent/node/serve-agent.ts";
+import { serveEdge } from "../../edge-worker/node/serve.ts";
+import { Admission } from "../../protocol/admission.ts";
+import type { Log } from "../../protocol/log.ts";
+import { type RecordedLog, recordedLog } from "./log.ts";
+
+/** An agent that has its edge, both on loopback, for the running test only. */
+export interface AgentAndEdge {
+  readonly port: number;
+  /** What the agent logs. */
+  readonly log: RecordedLog;
+  /** The value of one series of the agent's metrics; undefined when absent. */
+  metric(series: string): Promise<number | undefined>;
+  stop(drainMs: number): Promise<void>;
+}
+
+/** How both differ from what is usual. */
+export interface Changes extends Partial<NodeAgentOptions> {
+  readonly allowPrivate?: boolean;
+  readonly connectTimeoutMs?: number;
+}
+
+export async function startAgentAndEdge(changes: Changes = {}): Promise<AgentAndEdge> {
+  const { allowPrivate = true, connectTimeoutMs = 5000, ...agentChanges } = changes;
+  const anyPort = { host: "127.0.0.1", port: 0 };
+  const admission = new Admission("test", "a secret long enough");
+  const edgeLog = recordedLog();
+  const edge = await serveEdge({
+    ...anyPort,
+    admission,
+    allowPrivate,
+    connectTimeoutMs,
+    log: edgeLog,
+  });
+  const log = recordedLog();
+  const connected = Promise.withResolvers<void>();
+  const info: Log["info"] = (message, fields) => {
+    log.info(message, fields);
+    if (message.startsWith("Connected")) connected.resolve();
+  };
+  const agent = await serveAgent({
+    listen: anyPort,
+    admin: anyPort,
+    edge: new URL(`ws://127.0.0.1:${edge.port}/`),
+    admission,
+    users: new Map(),
+    handshakeTimeoutMs: 30_000,
+    log: { ...log, info },
+    ...agentChanges,
+  });
+  await connected.promise;
+  onTestFinished(async () => {
+    await agent.stop(0);
+    await edge.stop(0);
+  });
+  const admin = `http://127.0.0.1:${agent.admin?.port}/metrics`;
+  return {
+    port: agent.listen.port,
+    log,
+    metric: async (series) => {
+      const lines = (await (await fetch(admin)).text()).split("\n");
+      const line = lines.find((candidate) => candidate.startsWith(`${series} `));
+      return line === undefined ? undefined : Number(line.slice(series.length + 1));
+    },
+    stop: (drainMs) => agent.stop(drainMs),
+  };
+}

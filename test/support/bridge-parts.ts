@@ -1,0 +1,59 @@
+import { Bridge, type BridgeOptions } from "../../edge-worker/bridge.ts";
+import { parseAddress } from "../../protocol/address.ts";
+import type { Hello } from "../../protocol/hello.ts";
+import type { Session } from "../../protocol/session.ts";
+import { Command } from "../../protocol/wire.ts";
+import { type AgentEnd, connectAgent } from "./agent-end.ts";
+import { FakeClock } from "./fake-clock.ts";
+import { type FakeDial, FakeEgress } from "./fake-egress.ts";
+import { recordedLog } from "./log.ts";
+import { helloWith } from "./session-pair.ts";
+
+/** What the streams of these bridges are opened to. */
+export const target = parseAddress("example.com", 443);
+const nothing = new Uint8Array();
+
+/** A bridge to an internet that is only what the test says. */
+export function createBridge(options: Partial<BridgeOptions> = {}) {
+  const clock = new FakeClock();
+  const egress = new FakeEgress();
+  const log = recordedLog();
+  const bridge = new Bridge({
+    clock,
+    log,
+    egress,
+    policy: () => {},
+    connectTimeoutMs: 15_000,
+    hello: helloWith({ maxCarriers: 2, runtime: "fake" }),
+    ...options,
+  });
+  return { bridge, clock, egress, log };
+}
+
+/** A bridge with one agent, greeted. */
+export async function greetedBridge(options: Partial<BridgeOptions> = {}) {
+  const parts = createBridge(options);
+  const connect = async (hello: Partial<Hello> = {}, joined?: Session): Promise<AgentEnd> => {
+    const end = connectAgent(parts.clock, parts.bridge, hello, joined);
+    await parts.clock.run();
+    return end;
+  };
+  const agent = await connect();
+  const { session } = agent;
+  if (!session) throw new Error("The bridge has not greeted its agent");
+  return { ...parts, connect, agent, session };
+}
+
+/** A bridge that dials for its agent's only stream. */
+export async function diallingBridge(early = nothing, options: Partial<BridgeOptions> = {}) {
+  const parts = await greetedBridge(options);
+  const { stream } = parts.session.open(Command.Connect, target, early);
+  const seen: { answer?: unknown } = {};
+  void stream.answer().then(
+    (bound) => (seen.answer = bound),
+    (error: unknown) => (seen.answer = error),
+  );
+  await parts.clock.run();
+  const dial = parts.egress.dials[0] as FakeDial;
+  return { ...parts, stream, dial, seen };
+}
