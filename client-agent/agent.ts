@@ -5,6 +5,7 @@ import { PROTOCOL_VERSION } from "../protocol/wire.ts";
 import { type Dial, Uplink } from "./carriers/uplink.ts";
 import { FrontDoor } from "./listeners/front-door.ts";
 import { Gateway } from "./listeners/gateway.ts";
+import type { OpenUdp } from "./listeners/udp-relay.ts";
 import { createUsers, type Users } from "./listeners/users.ts";
 import { Metrics } from "./observe/metrics.ts";
 
@@ -18,6 +19,7 @@ export interface AgentOptions {
   /** Name to password; empty when everybody who reaches the port may use it. */
   readonly users: ReadonlyMap<string, string>;
   readonly handshakeTimeoutMs: number;
+  readonly openUdp: OpenUdp;
 }
 
 /** An agent without its sockets: the platform's listeners feed `door`, its HTTP server `gateway`. */
@@ -47,11 +49,11 @@ const hello: Hello = {
 };
 
 export function createAgent(options: AgentOptions): Agent {
-  const { clock, log, handshakeTimeoutMs } = options;
+  const { clock, log, handshakeTimeoutMs, openUdp } = options;
   const metrics = new Metrics();
   const uplink = new Uplink({ ...options, metrics, hello });
   const users = createUsers(options.users);
   const gateway = new Gateway({ log, metrics, session: () => uplink.session() });
-  const door = new FrontDoor({ clock, log, metrics, users, handshakeTimeoutMs, gateway });
+  const door = new FrontDoor({ clock, log, metrics, users, handshakeTimeoutMs, gateway, openUdp });
   return { door, gateway, users, uplink, metrics };
 }

@@ -5,7 +5,7 @@ import type { Frame } from "./frame.ts";
 import { ReceiveHalf } from "./receive-half.ts";
 import { Turn } from "./scheduler.ts";
 import { SendHalf } from "./send-half.ts";
-import { FrameType } from "./wire.ts";
+import { FrameType, MAX_DATAGRAM } from "./wire.ts";
 
 /** What a stream asks of the carrier that it is on. */
 export interface StreamPort {
@@ -137,7 +137,8 @@ export class Stream implements ByteChannel {
 
   /** Sends a datagram of this association: to `address` on the agent's side, from it on the edge's. */
   sendDatagram(address: Address, bytes: Uint8Array): void {
-    if (this.#isClosed) return;
+    // IPv6 carries a few bytes more than MAX_DATAGRAM, which the peer would take for a violation.
+    if (this.#isClosed || bytes.length > MAX_DATAGRAM) return;
     this.#port.datagram({ type: FrameType.Datagram, streamId: this.id, address, bytes });
   }
 

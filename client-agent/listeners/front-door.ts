@@ -1,13 +1,15 @@
-import { type ByteChannel, relay } from "../../protocol/channel.ts";
+import type { ByteChannel } from "../../protocol/channel.ts";
 import type { Clock } from "../../protocol/clock.ts";
 import { HandshakeError, messageOf, reasonOf, StreamError } from "../../protocol/errors.ts";
 import type { Log } from "../../protocol/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Gateway, Opened } from "./gateway.ts";
 import { drive, ExactReader, type Handshake } from "./handshake.ts";
-import type { ClientRequest, ServeHttp, Tunnel } from "./request.ts";
+import type { Client, ClientRequest, ServeHttp, Tunnel } from "./request.ts";
 import { SOCKS4_VERSION, socks4 } from "./socks4.ts";
 import { SOCKS5_VERSION, socks5 } from "./socks5.ts";
+import type { OpenUdp } from "./udp-relay.ts";
+import { useStream } from "./use-stream.ts";
 import type { Users } from "./users.ts";
 
 export interface FrontDoorOptions {
@@ -17,6 +19,7 @@ export interface FrontDoorOptions {
   readonly users: Users;
   readonly handshakeTimeoutMs: number;
   readonly gateway: Gateway;
+  readonly openUdp: OpenUdp;
 }
 
 /** How long a client may take to close after a failure reply (RFC 1928 section 6: 10 s at most). */
@@ -34,7 +37,7 @@ export class FrontDoor {
    * From the first byte to the end of the connection. Never rejects. What begins like a method of
    * HTTP goes to `serveHttp`.
    */
-  async serve(client: ByteChannel, serveHttp?: ServeHttp): Promise<void> {
+  async serve(client: Client, serveHttp?: ServeHttp): Promise<void> {
     const { log, metrics } = this.#options;
     metrics.clientCame();
     try {
@@ -74,8 +77,9 @@ export class FrontDoor {
     }
   }
 
-  async #handle({ request, client, early }: Tunnel): Promise<void> {
-    const { gateway } = this.#options;
+  async #handle(tunnel: Tunnel): Promise<void> {
+    const { clock, gateway, openUdp } = this.#options;
+    const { request, client, early } = tunnel;
     let opened: Opened;
     try {
       opened = await gateway.open(request, client, early);
@@ -83,14 +87,12 @@ export class FrontDoor {
       await client.write(request.replies.failure(reasonOf(error)));
       return this.#closeGently(client);
     }
-    const { stream, bound, rest } = opened;
-    const totals = { leftToRight: early.length, rightToLeft: 0 };
+    const totals = { leftToRight: early.length - opened.rest.length, rightToLeft: 0 };
     try {
-      await gateway.hold(stream, totals, async () => {
-        await client.write(request.replies.success(bound));
-        await stream.write(rest);
-        await relay(client, stream, totals);
-      });
+      const end = await gateway.hold(opened.stream, totals, () =>
+        useStream(tunnel, opened, { clock, openUdp, totals }),
+      );
+      if (end === "answered") await this.#closeGently(client);
     } catch (error) {
       client.abort(error);
       throw error;

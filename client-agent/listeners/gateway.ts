@@ -23,6 +23,8 @@ export interface Opened {
   readonly rest: Uint8Array;
 }
 
+const commands: ReadonlySet<number> = new Set(Object.values(Command));
+
 /** Where every listener gets its streams, and where they are counted. */
 export class Gateway {
   readonly #options: GatewayOptions;
@@ -38,7 +40,7 @@ export class Gateway {
     early: Uint8Array,
   ): Promise<Opened> {
     try {
-      if (command !== Command.Connect) {
+      if (!commands.has(command)) {
         throw new StreamError("command-unsupported", `Cannot serve command ${command}`);
       }
       const session = await this.#options.session();
@@ -59,11 +61,15 @@ export class Gateway {
   }
 
   /** Counts a stream for as long as `use` runs, and resets it when that fails. */
-  async hold(stream: Stream, totals: RelayTotals, use: () => Promise<unknown>): Promise<void> {
+  async hold<Result>(
+    stream: Stream,
+    totals: RelayTotals,
+    use: () => Promise<Result>,
+  ): Promise<Result> {
     const { metrics } = this.#options;
     metrics.streamOpened();
     try {
-      await use();
+      return await use();
     } catch (error) {
       stream.abort(error);
       throw error;

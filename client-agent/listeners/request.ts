@@ -2,6 +2,13 @@ import type { Address } from "../../protocol/address.ts";
 import type { ByteChannel } from "../../protocol/channel.ts";
 import type { FailureReason } from "../../protocol/errors.ts";
 
+/** A client's connection, and the IP addresses of its two ends. */
+export interface Client extends ByteChannel {
+  /** Ours: the address that the client has reached. */
+  readonly localHost: string;
+  readonly remoteHost: string;
+}
+
 /** What a client asked for, whatever language it spoke. */
 export interface ClientRequest {
   /** One of `Command`, or a number to answer with "command-unsupported". */
@@ -22,7 +29,7 @@ export interface Replies {
 /** A client that asked for a stream and is ready to use it. */
 export interface Tunnel {
   readonly request: ClientRequest;
-  readonly client: ByteChannel;
+  readonly client: Client;
   /** What the client sent behind its request. */
   readonly early: Uint8Array;
 }

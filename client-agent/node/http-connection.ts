@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Cancel, Clock } from "../../protocol/clock.ts";
-import { StreamError } from "../../protocol/errors.ts";
+import { HandshakeError, StreamError } from "../../protocol/errors.ts";
 import { HttpRefusal } from "../listeners/http-request.ts";
 import type { Tunnel } from "../listeners/request.ts";
 import { encodeAnswer } from "./http-answer.ts";
@@ -84,14 +84,14 @@ export class HttpConnection {
     this.#outcome.resolve(tunnel);
   }
 
-  /** Answers an HttpRefusal where that is still possible, breaks the connection off where not. */
+  /** Answers an HttpRefusal where that is still possible; what is cut must not look complete. */
   turnAway(error: unknown): void {
     if (this.#failure !== undefined) return;
     const { response } = this.#exchange ?? {};
     const isAnswering = response?.headersSent === true && !response.writableFinished;
     if (error instanceof HttpRefusal && this.#socket.writable && !isAnswering) {
       this.#socket.write(encodeAnswer(error.status, error.message));
-    } else {
+    } else if (this.isBusy || !(error instanceof HandshakeError)) {
       this.#socket.resetAndDestroy();
     }
     this.#fail(error);

@@ -111,7 +111,10 @@ function answerOf(
   if (request.headers.expect !== undefined) {
     upstream.once("continue", () => response.writeContinue());
   }
+  // Nobody asked for another protocol: the request went without Upgrade.
+  upstream.once("upgrade", (_answer, socket) => socket.destroy(unanswered()));
   upstream.once("close", () => {
+    answered.reject(unanswered());
     request.unpipe(upstream);
     request.resume();
   });
@@ -147,6 +150,10 @@ async function refuse({ request, response }: Exchange, error: unknown): Promise<
   request.resume();
   response.writeHead(replyTo[reason].http, answerFields(text));
   await new Promise((resolve) => response.once("close", resolve).end(`${text}\n`));
+}
+
+function unanswered(): Error {
+  return new StreamError("general", "The target left without an answer that could be used");
 }
 
 function closed(duplex: ChannelDuplex): Promise<void> {

@@ -6,6 +6,7 @@ import { type AdminServer, serveAdmin } from "./admin.ts";
 import { createDial } from "./dial-carrier.ts";
 import { HttpProxy } from "./http-proxy.ts";
 import { listen } from "./listen.ts";
+import { openUdp } from "./udp-socket.ts";
 
 /** Where to listen. Port 0 takes any free port. */
 export interface Endpoint {
@@ -43,6 +44,7 @@ export async function serveAgent(options: NodeAgentOptions): Promise<RunningAgen
     edge: options.edge.href,
     users: options.users,
     handshakeTimeoutMs,
+    openUdp,
   });
   const proxy = new HttpProxy({ clock: nodeClock, gateway, users, handshakeTimeoutMs });
   const { host, port } = options.listen;

@@ -29,11 +29,18 @@ export function createDohResolver(
 
 /** The first address that the policy lets through; CNAMEs on the way are passed over. */
 function firstAllowed(answers: readonly DnsAnswer[], policy: Policy): Address {
-  const [address] = recordsOf(answers).filter((data) => ipaddr.isValid(data));
-  if (address === undefined) throw notFound(answers);
-  const found = parseAddress(address, 0);
-  policy(found);
-  return found;
+  const refusals: unknown[] = [];
+  for (const data of recordsOf(answers)) {
+    if (!ipaddr.isValid(data)) continue;
+    const address = parseAddress(data, 0);
+    try {
+      policy(address);
+      return address;
+    } catch (refusal) {
+      refusals.push(refusal);
+    }
+  }
+  throw refusals[0] ?? notFound(answers);
 }
 
 function recordsOf(answers: readonly DnsAnswer[]): readonly string[] {

@@ -6,6 +6,7 @@ import { listenOn } from "../../protocol/node/http-server.ts";
 import { TcpChannel } from "../../protocol/node/tcp-channel.ts";
 import type { Listening } from "../egress/egress.ts";
 import type { Policy } from "../policy/policy.ts";
+import { failureOf } from "./node-failure.ts";
 import { resolveName } from "./node-resolver.ts";
 
 /** Listens for one TCP connection from `peer` (RFC 1928 section 4, BIND). */
@@ -16,6 +17,9 @@ export async function listenForPeer(
 ): Promise<Listening> {
   const expected = peer.kind === "name" ? await resolveName(peer, policy) : peer;
   const isAnybody = ["0.0.0.0", "::"].includes(expected.host);
+  const family = expected.kind === "ipv6" ? "::" : "0.0.0.0";
+  // Before there is a server that would have to be closed: no route to the peer is told here.
+  const host = isAnybody ? family : await localAddressTowards(expected).catch(fail);
   const accepted = Promise.withResolvers<{ channel: TcpChannel; peer: Address }>();
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     const from = addressOf(socket);
@@ -24,15 +28,17 @@ export async function listenForPeer(
     server.close();
     accepted.resolve({ channel: new TcpChannel(socket), peer: from });
   });
-  const family = expected.kind === "ipv6" ? "::" : "0.0.0.0";
-  const port = await listenOn(server, family, 0);
-  signal.addEventListener("abort", () => {
+  const port = await listenOn(server, family, 0).catch(fail);
+  const stop = (reason: unknown): void => {
     server.close();
-    accepted.reject(signal.reason);
-  });
+    accepted.reject(reason);
+  };
+  server.on("error", (cause) => stop(failureOf("bind", cause)));
+  signal.addEventListener("abort", () => stop(signal.reason));
+  // While the name was resolved, say: then the signal will not tell again.
+  if (signal.aborted) stop(signal.reason);
   // Awaited later; until then a rejection is nobody's fault.
   accepted.promise.catch(() => {});
-  const host = isAnybody ? family : await localAddressTowards(expected);
   return { bound: parseAddress(host, port), accepted: accepted.promise };
 }
 
@@ -50,5 +56,11 @@ async function localAddressTowards(peer: Address): Promise<string> {
 
 function addressOf(socket: Socket): Address {
   const { remoteAddress = "::", remotePort = 0 } = socket;
-  return parseAddress(remoteAddress.replace(/^::ffff:(?=\d+\.)/, ""), remotePort);
+  // An IPv4 peer of an IPv6 socket; and the zone of a link-local one, which parseAddress() refuses.
+  const host = remoteAddress.replace(/^::ffff:(?=\d+\.)/, "").replace(/%.*$/, "");
+  return parseAddress(host, remotePort);
+}
+
+function fail(cause: unknown): never {
+  throw failureOf("bind", cause);
 }

@@ -8,6 +8,15 @@ import { resolveName } from "./node-resolver.ts";
 const MAX_PEERS = 1024;
 /** Datagrams that may wait for a name to be resolved. */
 const MAX_RESOLVING = 64;
+/** Bytes that may wait for a socket to send them; a flood beyond it is dropped, newest first. */
+const MAX_WAITING_BYTES = 262_144;
+/** What a datagram costs beside its payload, so that empty ones are bounded too. */
+const OVERHEAD_BYTES = 64;
+
+interface Outlet {
+  readonly socket: Socket;
+  waitingBytes: number;
+}
 
 /** Opens the sockets of one association, one per address family, each when it is first needed. */
 export async function openAssociation(policy: Policy, deliver: Deliver): Promise<Association> {
@@ -21,9 +30,10 @@ export async function openAssociation(policy: Policy, deliver: Deliver): Promise
 class UdpAssociation implements Association {
   readonly #policy: Policy;
   readonly #deliver: Deliver;
-  readonly #sockets = new Map<4 | 6, Socket>();
+  readonly #outlets = new Map<4 | 6, Outlet>();
   readonly #peers = new Set<string>();
-  readonly #addressByName = new Map<string, Promise<Address>>();
+  readonly #addressByName = new Map<string, Address>();
+  readonly #lookups = new Map<string, Promise<Address>>();
   #resolving = 0;
   #isClosed = false;
 
@@ -33,11 +43,14 @@ class UdpAssociation implements Association {
   }
 
   send(to: Address, bytes: Uint8Array): void {
-    // The socket sends in a later turn, and the memory is the caller's.
-    const copy = bytes.slice();
-    if (to.kind !== "name") return this.#sendTo(to, copy);
+    if (this.#isClosed || to.port === 0 || !this.#allows(to)) return;
+    if (to.kind !== "name") return this.#sendTo(to, bytes);
+    const known = this.#addressByName.get(to.host);
+    if (known) return this.#sendTo({ ...known, port: to.port }, bytes);
     if (this.#resolving >= MAX_RESOLVING) return;
     this.#resolving++;
+    // The memory is the caller's.
+    const copy = bytes.slice();
     this.#resolve(to)
       .then((address) => this.#sendTo({ ...address, port: to.port }, copy))
       // A name that has no allowed address: the datagram goes nowhere.
@@ -47,51 +60,67 @@ class UdpAssociation implements Association {
 
   close(): void {
     this.#isClosed = true;
-    for (const socket of this.#sockets.values()) socket.close();
-    this.#sockets.clear();
+    for (const { socket } of this.#outlets.values()) socket.close();
+    this.#outlets.clear();
   }
 
   /** Each name once for the life of the association, so that an answer's sender stays the same. */
   #resolve(name: Address): Promise<Address> {
-    const known = this.#addressByName.get(name.host);
-    if (known) return known;
-    const resolving = resolveName(name, this.#policy);
-    if (this.#addressByName.size < MAX_PEERS) this.#addressByName.set(name.host, resolving);
-    resolving.catch(() => this.#addressByName.delete(name.host));
-    return resolving;
+    const running = this.#lookups.get(name.host);
+    if (running) return running;
+    const lookup = resolveName(name, this.#policy)
+      .then((address) => {
+        if (this.#addressByName.size < MAX_PEERS) this.#addressByName.set(name.host, address);
+        return address;
+      })
+      .finally(() => this.#lookups.delete(name.host));
+    this.#lookups.set(name.host, lookup);
+    return lookup;
+  }
+
+  #allows(address: Address): boolean {
+    try {
+      this.#policy(address);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   #sendTo(to: Address, bytes: Uint8Array): void {
-    if (this.#isClosed || to.port === 0) return;
-    try {
-      this.#policy(to);
-    } catch {
-      return;
-    }
+    if (this.#isClosed || !this.#allows(to)) return;
+    const outlet = this.#outletFor(to);
+    const cost = bytes.length + OVERHEAD_BYTES;
+    if (outlet.waitingBytes + cost > MAX_WAITING_BYTES) return;
     const peer = formatAddress(to);
     // Deleted first, so that the set is in the order of last use.
     this.#peers.delete(peer);
     this.#peers.add(peer);
     const [oldest] = this.#peers;
     if (this.#peers.size > MAX_PEERS && oldest !== undefined) this.#peers.delete(oldest);
-    this.#socketFor(to).send(bytes, to.port, to.host);
+    outlet.waitingBytes += cost;
+    // Copied: the socket sends in a later turn. An error is for a datagram of the past, and nothing
+    // that a client of UDP could be told.
+    outlet.socket.send(bytes.slice(), to.port, to.host, () => (outlet.waitingBytes -= cost));
   }
 
-  #socketFor({ kind }: Address): Socket {
+  #outletFor({ kind }: Address): Outlet {
     const family = kind === "ipv6" ? 6 : 4;
-    const open = this.#sockets.get(family);
+    const open = this.#outlets.get(family);
     if (open) return open;
     const socket = createSocket({ type: `udp${family}`, ipv6Only: family === 6 });
-    this.#sockets.set(family, socket);
+    const outlet: Outlet = { socket, waitingBytes: 0 };
+    this.#outlets.set(family, outlet);
     socket.on("message", (bytes, from) => this.#take(bytes, from));
-    // "Port unreachable" and the like, for some datagram of the past: nothing that a client of UDP
-    // could be told.
-    socket.on("error", () => {});
-    return socket;
+    // A machine without this address family: the datagrams that waited are gone.
+    socket.on("error", () => (outlet.waitingBytes = 0));
+    return outlet;
   }
 
-  #take(bytes: Buffer, { address, port }: RemoteInfo): void {
+  #take(buffer: Buffer, { address, port }: RemoteInfo): void {
     const from = parseAddress(address.replace(/%.*$/, ""), port);
-    if (this.#peers.has(formatAddress(from))) this.#deliver(from, bytes);
+    if (!this.#peers.has(formatAddress(from))) return;
+    // A plain Uint8Array: Buffer's slice() is a view, and code that copies must get a copy.
+    this.#deliver(from, new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength));
   }
 }

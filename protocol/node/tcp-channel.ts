@@ -31,6 +31,16 @@ export class TcpChannel implements ByteChannel {
     });
   }
 
+  /** The IP address of our end, canonical; "" once the socket has gone. */
+  get localHost(): string {
+    return hostOf(this.#socket.localAddress);
+  }
+
+  /** The IP address of the far end, as localHost. */
+  get remoteHost(): string {
+    return hostOf(this.#socket.remoteAddress);
+  }
+
   read(): Promise<Uint8Array | null> {
     const chunk = this.#inbox.shift();
     if (chunk) {
@@ -119,4 +129,9 @@ function broken(cause: unknown): StreamError {
   return new StreamError("connection-reset", `The connection broke: ${messageOf(cause)}`, {
     cause,
   });
+}
+
+/** A dual-stack socket shows IPv4 addresses as ::ffff:a.b.c.d. */
+function hostOf(address = ""): string {
+  return address.replace(/^::ffff:(?=\d+\.)/, "");
 }

@@ -19,6 +19,7 @@ describe("createAgent()", () => {
       edge: "wss://edge.example/",
       users: new Map([["alice", "secret"]]),
       handshakeTimeoutMs: 30_000,
+      openUdp: () => Promise.reject(new Error("There is no UDP here")),
     });
     const running = uplink.run();
     const greeting = hex("05 01 02  01 05 616c696365 06 736563726574");

@@ -23,6 +23,7 @@ export async function clientAtDoor(
     metrics,
     users: createUsers(new Map()),
     handshakeTimeoutMs: 30_000,
+    openUdp: () => Promise.reject(new Error("There is no UDP here")),
     gateway: new Gateway({ log, metrics, session: options.session ?? (async () => agent) }),
     ...options,
   });

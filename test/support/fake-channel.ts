@@ -3,6 +3,8 @@ import { messageOf, StreamError } from "../../protocol/errors.ts";
 
 /** A TCP connection without a network: the test sits at its far end. */
 export class FakeChannel implements ByteChannel {
+  readonly localHost = "127.0.0.1";
+  readonly remoteHost = "127.0.0.1";
   readonly #inbox: Uint8Array[] = [];
   readonly #written: Uint8Array[] = [];
   #lent: Uint8Array | undefined;

@@ -11,7 +11,7 @@ const request = hex("05 01 00 03 0b 6578616d706c652e636f6d 01bb");
 describe("FrontDoor.serve() on a handshake that fails", () => {
   it.each([
     ["03", "the first byte is 3"],
-    ["47", "the first byte is 71"],
+    ["16 03 01", "the first byte is 22"],
     ["05 01 02", "this port wants no authentication"],
     ["05 01 00 05 01 00 09", "ATYP is 9"],
   ])("closes, counts and logs %s once", async (input, reason) => {
@@ -25,10 +25,7 @@ describe("FrontDoor.serve() on a handshake that fails", () => {
   });
 
   it("does not answer a client that begins with neither 4 nor 5", async () => {
-    const { client } = await clientAtDoor(
-      {},
-      new FakeChannel(Buffer.from("GET / HTTP/1.1\r\n\r\n")),
-    );
+    const { client } = await clientAtDoor({}, new FakeChannel(hex("16 03 01 02 00 01 00")));
     expect(client.written).toHaveLength(0);
   });
 

@@ -1,0 +1,90 @@
+import { type ByteChannel, type RelayTotals, relay } from "../../protocol/channel.ts";
+import type { Clock } from "../../protocol/clock.ts";
+import { reasonOf } from "../../protocol/errors.ts";
+import { Command } from "../../protocol/wire.ts";
+import type { Opened } from "./gateway.ts";
+import type { Tunnel } from "./request.ts";
+import { type OpenUdp, UdpRelay } from "./udp-relay.ts";
+
+export interface UseContext {
+  readonly clock: Clock;
+  readonly openUdp: OpenUdp;
+  readonly totals: RelayTotals;
+}
+
+/**
+ * Answers a client whose stream the edge has opened, and uses the stream for its command. Gives
+ * "relayed" when both sides have ended, "answered" when the client has been told all there is.
+ */
+export async function useStream(
+  tunnel: Tunnel,
+  opened: Opened,
+  context: UseContext,
+): Promise<"relayed" | "answered"> {
+  const { request, client } = tunnel;
+  const { stream, bound, rest } = opened;
+  switch (request.command) {
+    case Command.Bind:
+      await client.write(request.replies.success(bound));
+      if (!(await peerCame(tunnel, opened))) return "answered";
+      break;
+    case Command.UdpAssociate:
+      await associate(tunnel, opened, context);
+      return "answered";
+    case Command.Resolve:
+    case Command.ResolvePtr:
+      await client.write(request.replies.success(bound));
+      await stream.end();
+      return "answered";
+    default:
+      await client.write(request.replies.success(bound));
+  }
+  await relay(rest.length > 0 ? withHead(rest, client) : client, stream, context.totals);
+  return "relayed";
+}
+
+/** A channel that reads `head` first. A relay of it need not wait for that to be taken. */
+function withHead(head: Uint8Array, channel: ByteChannel): ByteChannel {
+  let isRead = false;
+  return {
+    read: () => {
+      if (isRead) return channel.read();
+      isRead = true;
+      return Promise.resolve(head);
+    },
+    write: (chunk) => channel.write(chunk),
+    end: () => channel.end(),
+    abort: (reason) => channel.abort(reason),
+    onceFailed: (callback) => channel.onceFailed(callback),
+  };
+}
+
+/** The second reply of BIND (RFC 1928 section 4): who has connected, or that nobody did. */
+async function peerCame({ request, client }: Tunnel, { stream }: Opened): Promise<boolean> {
+  try {
+    const peer = await stream.answer();
+    await client.write(request.replies.success(peer));
+    return true;
+  } catch (error) {
+    await client.write(request.replies.failure(reasonOf(error)));
+    return false;
+  }
+}
+
+/** UDP ASSOCIATE (RFC 1928 section 7), for as long as the client keeps its connection. */
+async function associate(
+  { request, client }: Tunnel,
+  { stream }: Opened,
+  { clock, openUdp }: UseContext,
+): Promise<void> {
+  const { localHost, remoteHost } = client;
+  const relay = new UdpRelay({
+    clock,
+    stream,
+    client,
+    clientHost: remoteHost,
+    announced: request.address,
+  });
+  await client.write(request.replies.success(await relay.open(openUdp, localHost)));
+  await relay.run();
+}

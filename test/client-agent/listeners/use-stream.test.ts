@@ -1,0 +1,108 @@
+import { describe, expect, it } from "vitest";
+import type { OpenUdp } from "../../../client-agent/listeners/udp-relay.ts";
+import { parseAddress } from "../../../protocol/address.ts";
+import { clientAtDoor } from "../../support/client-at-door.ts";
+import { FakeChannel } from "../../support/fake-channel.ts";
+import { hex, toHex } from "../../support/hex.ts";
+
+const greeting = "05 01 00";
+const peer = parseAddress("192.0.2.9", 2000);
+const bound = parseAddress("192.0.2.1", 1000);
+const toldBound = "05000001 c0000201 03e8".replaceAll(" ", "");
+const toldPeer = "05000001 c0000209 07d0".replaceAll(" ", "");
+
+/** A client that asks for `command` with DST 192.0.2.9:2000, and sends `rest` behind it. */
+async function asking(command: string, rest = "", openUdp?: OpenUdp) {
+  const client = new FakeChannel(hex(`${greeting} 05 ${command} 00 01 c0000209 07d0 ${rest}`));
+  const door = await clientAtDoor(openUdp ? { openUdp } : {}, client);
+  const incoming = await door.stream();
+  // METHOD has been told before; what follows is about the request.
+  const told = (): string => toHex(client.written).slice(4);
+  return { ...door, incoming, stream: incoming.stream, told };
+}
+
+describe("useStream(), BIND", () => {
+  it("tells where the edge listens, then who came, and relays", async () => {
+    const { stream, clock, told, client } = await asking("02");
+    stream.confirm(bound);
+    await clock.run();
+    expect(told()).toBe(toldBound);
+    stream.confirm(peer);
+    await clock.run();
+    expect(told()).toBe(toldBound + toldPeer);
+    void stream.write(hex("6869"));
+    await clock.run();
+    expect(told()).toBe(`${toldBound}${toldPeer}6869`);
+    client.arrive(hex("ab"));
+    await clock.run();
+    expect(await stream.read()).toEqual(hex("ab"));
+  });
+
+  it("tells when nobody came, and ends the connection", async () => {
+    const { stream, clock, told, client, isServed } = await asking("02");
+    stream.confirm(bound);
+    stream.refuse("timed-out", "Nobody connected");
+    client.farEnd();
+    await clock.run();
+    expect(told()).toBe(`${toldBound}05060001000000000000`);
+    expect([client.hasEnded, isServed()]).toEqual([true, true]);
+  });
+});
+
+describe("useStream(), RESOLVE and RESOLVE_PTR", () => {
+  it.each(["f0", "f1"])(
+    "answers command %s with what the edge found, and closes",
+    async (command) => {
+      const { stream, clock, told, client, isServed, incoming } = await asking(command);
+      expect(incoming.command).toBe(Number.parseInt(command, 16));
+      stream.confirm(parseAddress("a.example", 0));
+      await clock.run();
+      expect(told()).toBe(
+        `05000003 09 ${toHex(new TextEncoder().encode("a.example"))} 0000`.replaceAll(" ", ""),
+      );
+      expect(client.hasEnded).toBe(true);
+      client.farEnd();
+      await clock.run();
+      expect(isServed()).toBe(true);
+    },
+  );
+});
+
+describe("useStream(), UDP ASSOCIATE", () => {
+  it("tells the port it has opened on the address the client reached", async () => {
+    const opened: string[] = [];
+    let isOpen = true;
+    const openUdp: OpenUdp = async (host) => {
+      opened.push(host);
+      return { bound: parseAddress(host, 4660), send: () => {}, close: () => (isOpen = false) };
+    };
+    const { stream, clock, told, client, isServed } = await asking("03", "", openUdp);
+    stream.confirm(parseAddress("0.0.0.0", 0));
+    await clock.run();
+    expect(opened).toEqual(["127.0.0.1"]);
+    expect(told()).toBe("050000017f0000011234");
+    client.farEnd();
+    await clock.run();
+    expect([isOpen, isServed()]).toEqual([false, true]);
+  });
+
+  it("answers REP 7 when the edge relays no UDP", async () => {
+    const { stream, clock, told } = await asking("03");
+    stream.refuse("command-unsupported", "This edge does not serve UDP");
+    await clock.run();
+    expect(told()).toBe("05070001000000000000");
+  });
+});
+
+describe("useStream(), CONNECT", () => {
+  it("does not wait for the target to take what the client sent ahead", async () => {
+    // More than the window of 1000, so that most of it stays behind.
+    const { stream, clock, told } = await asking("01", "61".repeat(5000));
+    stream.confirm(bound);
+    await clock.run();
+    expect(told()).toBe(toldBound);
+    void stream.write(hex("6869"));
+    await clock.run();
+    expect(told()).toBe(`${toldBound}6869`);
+  });
+});
