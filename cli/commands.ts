@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { createSecureContext } from "node:tls";
 import { isLoopback } from "./loopback.ts";
+import type { GateSettings } from "../client-agent/listeners/gate.ts";
 import { serveAgent, type Endpoint } from "../client-agent/node/serve-agent.ts";
 import { type RunningEdge, serveEdge } from "../edge-worker/node/serve.ts";
 import { findWorkerd, serveWorkerdEdge } from "../edge-worker/node/serve-workerd.ts";
@@ -40,6 +41,7 @@ export async function startLocal(settings: LocalSettings): Promise<Service> {
       admission: createAdmission(keyId, secret),
       users: settings.users ?? new Map<string, string>(),
       handshakeTimeoutMs: settings["handshake-timeout"],
+      gate: gateOf(settings),
       log,
     });
     return {
@@ -69,6 +71,7 @@ export async function startAgent(settings: AgentSettings): Promise<Service> {
     admission: createAdmission(settings["key-id"], readSecret(settings)),
     users: settings.users ?? new Map<string, string>(),
     handshakeTimeoutMs: settings["handshake-timeout"],
+    gate: gateOf(settings),
     log: createLog(settings),
   });
   const admin = agent.admin ? ` admin ${formatEndpoint(agent.admin)}` : "";
@@ -136,6 +139,14 @@ function readPair(certFile: string, keyFile: string): { cert: string; key: strin
     const text = `Cannot use ${certFile} with ${keyFile} for TLS: ${messageOf(cause)}`;
     throw new ConfigError(text, { cause });
   }
+}
+
+function gateOf(settings: LocalSettings | AgentSettings): GateSettings {
+  return {
+    allow: settings.allow ?? [],
+    maxClients: settings["max-clients"],
+    maxClientsPerAddress: settings["max-clients-per-address"],
+  };
 }
 
 /** A port that others can reach, and no password: that would be an open proxy. */

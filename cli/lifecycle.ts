@@ -28,7 +28,6 @@ export async function serveUntilSignal(start: () => Promise<Service>): Promise<v
   } catch (error) {
     return exitWith(error);
   }
-  process.stdout.write(`ready ${service.ready}\n`);
   let isStopping = false;
   const stop = (): void => {
     if (isStopping) process.exit(EXIT_SIGNAL);
@@ -40,6 +39,8 @@ export async function serveUntilSignal(start: () => Promise<Service>): Promise<v
   });
   process.on("SIGINT", stop);
   process.on("SIGTERM", stop);
+  // Last: whoever reads this line may send a signal at once.
+  process.stdout.write(`ready ${service.ready}\n`);
 }
 
 /** One line on stderr, and the exit code that fits: 2 for what the user can mend, else 1. */

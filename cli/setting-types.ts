@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import ipaddr from "ipaddr.js";
 import * as v from "valibot";
 
 /** "HOST:PORT" with an IPv6 host in brackets → host and port; port 0 takes any free port. */
@@ -55,7 +56,9 @@ export function seconds(min: number, max: number) {
   );
 }
 
-const NAME_AND_PASSWORD = /^([^:]{1,255}):(.{1,255})$/;
+const NAME_AND_PASSWORD = /^([^:]+):(.+)$/;
+/** What RFC 1929 section 2 has room for, in bytes. */
+const MAX_CREDENTIAL = 255;
 const USERS_WORDS =
   'expected NAME:PASSWORD, each of 1 to 255 bytes, several as a list ["a:b"] or a:b,c:d';
 
@@ -75,12 +78,52 @@ export const users = v.pipe(
     const passwords = new Map<string, string>();
     for (const entry of dataset.value) {
       const [, name, password] = NAME_AND_PASSWORD.exec(entry) ?? [];
-      if (name === undefined || password === undefined || passwords.has(name)) {
+      if (!isCredential(name) || !isCredential(password) || passwords.has(name)) {
         addIssue({ message: USERS_WORDS });
         return NEVER;
       }
       passwords.set(name, password);
     }
     return passwords;
+  }),
+);
+
+function isCredential(text: string | undefined): text is string {
+  return text !== undefined && Buffer.byteLength(text) <= MAX_CREDENTIAL;
+}
+
+/** A whole number, or its text. */
+export function count(min: number, max: number) {
+  const text = `expected a whole number from ${min} to ${max}`;
+  return v.pipe(
+    v.union([v.number(), v.pipe(v.string(), v.regex(/^\d+$/, text), v.transform(Number))], text),
+    v.integer(text),
+    v.minValue(min, text),
+    v.maxValue(max, text),
+  );
+}
+
+const RANGES_WORDS =
+  "expected address ranges such as 127.0.0.0/8, several as a list or joined by commas";
+
+/** A list of CIDR ranges, or the same joined by commas. */
+export const ranges = v.pipe(
+  v.union(
+    [
+      v.array(v.string()),
+      v.pipe(
+        v.string(),
+        v.transform((text) => text.split(",")),
+      ),
+    ],
+    RANGES_WORDS,
+  ),
+  v.rawTransform(({ dataset, addIssue, NEVER }) => {
+    const texts = dataset.value.map((text) => text.trim());
+    if (texts.every((text) => ipaddr.isValidCIDR(text))) {
+      return texts.map((text) => ipaddr.parseCIDR(text));
+    }
+    addIssue({ message: RANGES_WORDS });
+    return NEVER;
   }),
 );

@@ -44,12 +44,18 @@ export function loadSettings<Table extends SettingsTable>(
     const result = v.safeParse(setting.schema, raw);
     if (!result.success) {
       const place = source ? source.nameOf(key) : `the default of ${key}`;
-      const shown = setting.isSecret ? "a secret" : JSON.stringify(raw);
+      const shown = setting.isSecret ? "a secret" : show(raw);
       throw new ConfigError(`Cannot use ${shown} for ${place}: ${result.issues[0].message}`);
     }
     loaded[key] = result.output;
   }
   return loaded as SettingsOf<Table>;
+}
+
+/** A raw value for an error: as JSON, but for what JSON has no word for, and without passwords. */
+function show(raw: unknown): string {
+  if (typeof raw === "number") return String(raw);
+  return JSON.stringify(raw).replaceAll(/\/\/[^/@]*@/g, "//***@");
 }
 
 function groupOf(table: SettingsTable, key: string, { group }: Setting): readonly string[] {

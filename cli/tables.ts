@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import type { SettingsTable } from "./settings.ts";
-import { edgeUrl, endpoint, seconds, toggle, users } from "./setting-types.ts";
+import { count, edgeUrl, endpoint, ranges, seconds, toggle, users } from "./setting-types.ts";
 
 const path = v.pipe(v.string("expected a file name"), v.nonEmpty("expected a file name"));
 
@@ -57,6 +57,26 @@ const listener = {
   },
 } as const satisfies SettingsTable;
 
+const access = {
+  allow: {
+    schema: ranges,
+    value: "cidrs",
+    help: "Address ranges that may use the port, such as 127.0.0.0/8 (default: all that reach it)",
+  },
+  "max-clients": {
+    schema: count(1, 1_000_000),
+    value: "n",
+    fallback: 8192,
+    help: "Clients served at once",
+  },
+  "max-clients-per-address": {
+    schema: count(1, 1_000_000),
+    value: "n",
+    fallback: 8192,
+    help: "Clients served at once from one IP address",
+  },
+} as const satisfies SettingsTable;
+
 const dialling = {
   "connect-timeout": {
     schema: seconds(0.1, 120),
@@ -95,6 +115,7 @@ export const tables = {
       help: "What runs the edge: workerd or node (default: workerd where it is installed)",
     },
     ...listener,
+    ...access,
     ...dialling,
     ...common,
   },
@@ -113,6 +134,7 @@ export const tables = {
     edge: { schema: edgeUrl, value: "url", help: "The edge, wss://HOST/PATH" },
     ...key,
     ...listener,
+    ...access,
     ...common,
   },
   edge: {

@@ -4,6 +4,7 @@ import type { Log } from "../protocol/log.ts";
 import { PROTOCOL_VERSION } from "../protocol/wire.ts";
 import { type Dial, Uplink } from "./carriers/uplink.ts";
 import { FrontDoor } from "./listeners/front-door.ts";
+import { Gate, type GateSettings } from "./listeners/gate.ts";
 import { Gateway } from "./listeners/gateway.ts";
 import type { OpenUdp } from "./listeners/udp-relay.ts";
 import { createUsers, type Users } from "./listeners/users.ts";
@@ -19,6 +20,7 @@ export interface AgentOptions {
   /** Name to password; empty when everybody who reaches the port may use it. */
   readonly users: ReadonlyMap<string, string>;
   readonly handshakeTimeoutMs: number;
+  readonly gate: GateSettings;
   readonly openUdp: OpenUdp;
 }
 
@@ -54,6 +56,16 @@ export function createAgent(options: AgentOptions): Agent {
   const uplink = new Uplink({ ...options, metrics, hello });
   const users = createUsers(options.users);
   const gateway = new Gateway({ log, metrics, session: () => uplink.session() });
-  const door = new FrontDoor({ clock, log, metrics, users, handshakeTimeoutMs, gateway, openUdp });
+  const gate = new Gate(options.gate);
+  const door = new FrontDoor({
+    gate,
+    clock,
+    log,
+    metrics,
+    users,
+    handshakeTimeoutMs,
+    gateway,
+    openUdp,
+  });
   return { door, gateway, users, uplink, metrics };
 }

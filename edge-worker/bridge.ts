@@ -20,6 +20,8 @@ const SESSION_TOKEN_LENGTH = 16;
 export class Bridge {
   readonly #options: BridgeOptions;
   readonly #sessions = new Map<string, Session>();
+  /** Carriers whose agent has not said HELLO yet. */
+  readonly #greeting = new Set<Link>();
 
   constructor(options: BridgeOptions) {
     this.#options = options;
@@ -33,20 +35,25 @@ export class Bridge {
   accept(open: (events: CarrierEvents) => Carrier): void {
     const { clock, log } = this.#options;
     let token: Uint8Array = new Uint8Array();
-    new Link(
+    const link = new Link(
       {
         clock,
         speaksFirst: false,
         hello: () => ({ ...this.#options.hello, session: token }),
         greet: (hello, link) => {
+          this.#greeting.delete(link);
           const joined = hello.session.length > 0;
           token = joined ? hello.session : newToken();
           return joined ? this.#join(hello, link) : this.#begin(hello, token, link);
         },
-        failed: (reason) => log.warn("A carrier ended before its session began", because(reason)),
+        failed: (reason) => {
+          this.#greeting.delete(link);
+          log.warn("A carrier ended before its session began", because(reason));
+        },
       },
       open,
     );
+    this.#greeting.add(link);
   }
 
   /** Asks every agent to leave within `drainMs`. */
@@ -54,8 +61,9 @@ export class Bridge {
     for (const session of this.#sessions.values()) session.drain(drainMs, "The edge is stopping");
   }
 
-  /** Ends every session now. */
+  /** Ends every session and carrier now. */
   close(): void {
+    for (const link of this.#greeting) link.close("The edge has stopped");
     for (const session of this.#sessions.values()) session.close("The edge has stopped");
   }
 

@@ -5,6 +5,7 @@ import type { Hello } from "../../protocol/hello.ts";
 import { Link } from "../../protocol/link.ts";
 import type { Log } from "../../protocol/log.ts";
 import { Session } from "../../protocol/session.ts";
+import { CloseCode } from "../../protocol/wire.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import { Backoff, REFUSED, UNREACHABLE } from "./backoff.ts";
 
@@ -114,9 +115,12 @@ export class Uplink {
   async #connect(): Promise<Tenancy> {
     const { clock, dial, hello } = this.#options;
     const open = await dial(this.#stopping.signal);
+    if (this.#stopping.signal.aborted) {
+      open({ message: () => {}, closed: () => {} }).close(CloseCode.GoingAway, "");
+      throw new CarrierError("ERR_CARRIER_LOST", "The agent is stopping");
+    }
     const over = Promise.withResolvers<unknown>();
     const session = await new Promise<Session>((resolve, reject) => {
-      if (this.#stopping.signal.aborted) reject(new CarrierError("ERR_CARRIER_LOST", "Stopping"));
       this.#greeting = new Link(
         {
           clock,

@@ -1,11 +1,18 @@
 import type { ByteChannel } from "../../protocol/channel.ts";
 import type { Clock } from "../../protocol/clock.ts";
-import { HandshakeError, messageOf, reasonOf, StreamError } from "../../protocol/errors.ts";
+import {
+  type FailureReason,
+  HandshakeError,
+  messageOf,
+  reasonOf,
+  StreamError,
+} from "../../protocol/errors.ts";
 import type { Log } from "../../protocol/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
+import type { Gate } from "./gate.ts";
 import type { Gateway, Opened } from "./gateway.ts";
 import { drive, ExactReader, type Handshake } from "./handshake.ts";
-import type { Client, ClientRequest, ServeHttp, Tunnel } from "./request.ts";
+import type { Client, ClientRequest, HttpDoor, Replies, Tunnel } from "./request.ts";
 import { SOCKS4_VERSION, socks4 } from "./socks4.ts";
 import { SOCKS5_VERSION, socks5 } from "./socks5.ts";
 import type { OpenUdp } from "./udp-relay.ts";
@@ -18,6 +25,7 @@ export interface FrontDoorOptions {
   readonly metrics: Metrics;
   readonly users: Users;
   readonly handshakeTimeoutMs: number;
+  readonly gate: Gate;
   readonly gateway: Gateway;
   readonly openUdp: OpenUdp;
 }
@@ -35,17 +43,22 @@ export class FrontDoor {
 
   /**
    * From the first byte to the end of the connection. Never rejects. What begins like a method of
-   * HTTP goes to `serveHttp`.
+   * HTTP goes to `http`.
    */
-  async serve(client: Client, serveHttp?: ServeHttp): Promise<void> {
-    const { log, metrics } = this.#options;
+  async serve(client: Client, http?: HttpDoor): Promise<void> {
+    const { gate, log, metrics } = this.#options;
+    const entry = gate.enter(client.remoteHost);
     metrics.clientCame();
     try {
       const reader = new ExactReader(client);
-      const request = await this.#shakeHands(client, reader, serveHttp !== undefined);
+      const request = await this.#shakeHands(client, reader, http !== undefined);
+      if (entry.refusal !== undefined) {
+        const refuse = request?.replies.failure ?? http?.refuse;
+        return await this.#refuse(client, entry.refusal, refuse);
+      }
       const tunnel = request
         ? { request, client, early: reader.rest }
-        : await serveHttp?.(reader.rest);
+        : await http?.serve(reader.rest);
       if (tunnel) await this.#handle(tunnel);
     } catch (error) {
       metrics.clientFailed(error);
@@ -54,6 +67,7 @@ export class FrontDoor {
       await this.#closeGently(client);
     } finally {
       metrics.clientLeft();
+      entry.leave();
     }
   }
 
@@ -97,6 +111,15 @@ export class FrontDoor {
       client.abort(error);
       throw error;
     }
+  }
+
+  /** Tells a client that it is not served here, and why as far as its protocol can say so. */
+  async #refuse(client: Client, reason: FailureReason, refuse?: Replies["failure"]): Promise<void> {
+    this.#options.gateway.countFailure(
+      new StreamError(reason, `Cannot serve the client: ${reason}`),
+    );
+    if (refuse) await client.write(refuse(reason));
+    await this.#closeGently(client);
   }
 
   /** Ends our half and waits for the client's: an RST at once could overtake the reply. */

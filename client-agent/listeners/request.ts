@@ -34,5 +34,10 @@ export interface Tunnel {
   readonly early: Uint8Array;
 }
 
-/** Speaks HTTP with a client, `unread` first, until it asks for a tunnel or leaves. */
-export type ServeHttp = (unread: Uint8Array) => Promise<Tunnel | undefined>;
+/** How HTTP is spoken with a client. */
+export interface HttpDoor {
+  /** Serves requests, `unread` first, until the client asks for a tunnel or leaves. */
+  readonly serve: (unread: Uint8Array) => Promise<Tunnel | undefined>;
+  /** The answer to a client that is not to be served. */
+  readonly refuse: (reason: FailureReason) => Uint8Array;
+}

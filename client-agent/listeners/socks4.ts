@@ -2,6 +2,7 @@ import { type Address, hostOfOctets, UNSPECIFIED } from "../../protocol/address.
 import { ByteWriter } from "../../protocol/bytes.ts";
 import { type FailureReason, HandshakeError } from "../../protocol/errors.ts";
 import { replyTo } from "../../protocol/failure.ts";
+import { Command } from "../../protocol/wire.ts";
 import { destination } from "./destination.ts";
 import { bytes, type Handshake, uint16, uint8 } from "./handshake.ts";
 import type { ClientRequest, Replies } from "./request.ts";
@@ -37,6 +38,11 @@ export function* socks4(users: Users): Handshake<ClientRequest> {
   const isNamed = octets[0] === 0 && octets[1] === 0 && octets[2] === 0 && octets[3] !== 0;
   const host = isNamed ? yield* text("name") : hostOfOctets(octets).host;
   const user = yield* identify(users, userId);
+  if (command === Command.UdpAssociate) {
+    // The number means this in SOCKS5 only; the memo knows no UDP.
+    yield { write: replies.failure("command-unsupported") };
+    throw new HandshakeError("ERR_HANDSHAKE", `Cannot take the request: CD is ${command}`);
+  }
   return { command, address: yield* destination(host, port, replies), user, replies };
 }
 

@@ -37,13 +37,20 @@ async function opened(socket: WebSocket, signal: AbortSignal): Promise<void> {
       socket.once("open", resolve);
       socket.once("unexpected-response", (request, { statusCode }) => {
         request.destroy();
-        const text = `it answered ${statusCode} instead of a WebSocket. ${ADVICE}`;
-        reject(new CarrierError("ERR_ADMISSION", text));
+        reject(refusal(statusCode ?? 0));
       });
     });
   } finally {
     signal.removeEventListener("abort", cancel);
   }
+}
+
+/** An edge tells a stranger "not found"; what is out of order or overloaded may soon be better. */
+function refusal(status: number): CarrierError {
+  const text = `it answered ${status} instead of a WebSocket`;
+  return status === 429 || status >= 500
+    ? new CarrierError("ERR_CARRIER_LOST", text)
+    : new CarrierError("ERR_ADMISSION", `${text}. ${ADVICE}`);
 }
 
 /** An edge tells nobody why it refuses, so the agent can only say what may be wrong. */

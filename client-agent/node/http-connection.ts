@@ -62,6 +62,8 @@ export class HttpConnection {
   ): Promise<void> {
     this.#cancelTimer();
     this.#turns++;
+    // Written to a client that has left: its "close" tells the same.
+    response.on("error", () => {});
     const turn = this.#lastTurn.then(async () => {
       if (this.#failure !== undefined) return;
       this.#exchange = { request, response };
@@ -118,7 +120,7 @@ export class HttpConnection {
   #expire(): void {
     const isBetweenRequests = this.#socket.bytesRead === this.#bytesSeen;
     const isIgnored = this.#exchange?.request.complete === false;
-    if (isBetweenRequests || isIgnored) return void this.#socket.destroySoon();
+    if (isBetweenRequests || isIgnored) return this.#socket.destroySoon();
     const text = `Cannot take the request: no whole header within ${this.#timeoutMs / 1000} s`;
     this.turnAway(new HttpRefusal(408, text, "ERR_HANDSHAKE_TIMEOUT"));
   }

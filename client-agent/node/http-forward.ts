@@ -28,7 +28,7 @@ export interface Exchange {
 const LINGER_MS = 5000;
 
 /** Methods whose requests Node gives no framing of their own (RFC 9110 section 9.3). */
-const USUALLY_EMPTY = ["GET", "HEAD", "DELETE", "OPTIONS", "TRACE"];
+const USUALLY_EMPTY = new Set(["GET", "HEAD", "DELETE", "OPTIONS", "TRACE"]);
 
 /**
  * Sends a request to its target by a stream of its own, and the answer back. Resolves when the
@@ -68,6 +68,8 @@ async function openUpstream(
   const { stream } = await gateway.open(wanted, connection, new Uint8Array());
   const totals = { leftToRight: 0, rightToLeft: 0 };
   const duplex = new ChannelDuplex(stream, totals);
+  // Whoever waits for the answer hears of an error as well; after the answer nobody needs to.
+  duplex.on("error", () => {});
   connection.onceFailed((reason) => duplex.destroy(reason as Error));
   // Beyond the answer, while the target closes: the client's next request does not wait for that.
   void gateway.hold(stream, totals, () => closed(duplex));
@@ -95,7 +97,7 @@ function requestFields({ request, target }: Exchange): string[] {
   // The body's framing is never left out, whatever Connection names: it would become a request.
   if (coding !== undefined) fields.push("Transfer-Encoding", "chunked");
   else if (length !== undefined) fields.push("Content-Length", length);
-  else if (!USUALLY_EMPTY.includes(request.method ?? "")) fields.push("Content-Length", "0");
+  else if (!USUALLY_EMPTY.has(request.method ?? "")) fields.push("Content-Length", "0");
   return ["Host", target.host, ...fields, "Connection", "close"];
 }
 
@@ -108,7 +110,7 @@ function answerOf(
   const answered = Promise.withResolvers<IncomingMessage>();
   upstream.once("response", answered.resolve);
   upstream.on("error", answered.reject);
-  if (request.headers.expect !== undefined) {
+  if (request.headers.expect !== undefined && request.httpVersion === "1.1") {
     upstream.once("continue", () => response.writeContinue());
   }
   // Nobody asked for another protocol: the request went without Upgrade.

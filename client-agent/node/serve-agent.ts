@@ -2,8 +2,10 @@ import type { Admission } from "../../protocol/admission.ts";
 import type { Log } from "../../protocol/log.ts";
 import { nodeClock } from "../../protocol/node/node-clock.ts";
 import { createAgent } from "../agent.ts";
+import type { GateSettings } from "../listeners/gate.ts";
 import { type AdminServer, serveAdmin } from "./admin.ts";
 import { createDial } from "./dial-carrier.ts";
+import { connectReplies } from "./http-answer.ts";
 import { HttpProxy } from "./http-proxy.ts";
 import { listen } from "./listen.ts";
 import { openUdp } from "./udp-socket.ts";
@@ -21,6 +23,7 @@ export interface NodeAgentOptions {
   readonly admission: Admission;
   readonly users: ReadonlyMap<string, string>;
   readonly handshakeTimeoutMs: number;
+  readonly gate: GateSettings;
   readonly log: Log;
 }
 
@@ -44,12 +47,16 @@ export async function serveAgent(options: NodeAgentOptions): Promise<RunningAgen
     edge: options.edge.href,
     users: options.users,
     handshakeTimeoutMs,
+    gate: options.gate,
     openUdp,
   });
   const proxy = new HttpProxy({ clock: nodeClock, gateway, users, handshakeTimeoutMs });
   const { host, port } = options.listen;
   const socks = await listen(host, port, (client) =>
-    door.serve(client, (unread) => proxy.serve(client, unread)),
+    door.serve(client, {
+      serve: (unread) => proxy.serve(client, unread),
+      refuse: connectReplies.failure,
+    }),
   );
   const admin = await serveAdminBeside(socks, options, metrics);
   const running = uplink.run();

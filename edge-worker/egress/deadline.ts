@@ -13,6 +13,7 @@ export async function withDeadline<Result>(
   attempt: (signal: AbortSignal) => Promise<Result>,
   discard: (late: Result) => void,
 ): Promise<Result> {
+  signal.throwIfAborted();
   const ending = new AbortController();
   const cancelTimer = clock.after(milliseconds, () => {
     const seconds = milliseconds / 1000;

@@ -75,6 +75,7 @@ export function hostOfArpaName(name: string): string | undefined {
     return ipaddr.IPv4.isValidFourPartDecimal(host) ? host : undefined;
   }
   if (zone !== "ip6.arpa" || parts.length !== 32) return undefined;
+  if (!parts.every((nibble) => /^[0-9a-f]$/.test(nibble))) return undefined;
   const host = parts.join("").replaceAll(/(.{4})(?=.)/g, "$1:");
-  return ipaddr.IPv6.isValid(host) ? ipaddr.IPv6.parse(host).toRFC5952String() : undefined;
+  return ipaddr.IPv6.parse(host).toRFC5952String();
 }

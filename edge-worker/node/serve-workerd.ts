@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { rmSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -47,9 +48,17 @@ export async function serveWorkerdEdge(options: WorkerdEdgeOptions): Promise<Run
   if (binary === undefined) {
     throw new ConfigError("Cannot run workerd: it is not installed (npm install workerd)");
   }
+  let child: ChildProcess | undefined;
   const folder = await mkdtemp(join(tmpdir(), "edgesocks-"));
   const names = await serveNameService();
+  // An exit that does not wait (a second signal, a crash) must leave neither process nor files.
+  const abandon = (): void => {
+    child?.kill("SIGKILL");
+    rmSync(folder, { recursive: true, force: true });
+  };
+  process.once("exit", abandon);
   const clean = async (): Promise<void> => {
+    process.off("exit", abandon);
     names.close();
     await rm(folder, { recursive: true, force: true });
   };
@@ -57,13 +66,14 @@ export async function serveWorkerdEdge(options: WorkerdEdgeOptions): Promise<Run
     await writeFile(join(folder, "worker.js"), await loadWorkerBundle());
     const config = await formatWorkerdConfig({ ...options, dnsUrl: names.url });
     await writeFile(join(folder, "config.capnp"), config);
-    const child = spawnWorkerd(binary, folder, options.secret);
-    const port = await portOf(child, options.log);
+    const started = spawnWorkerd(binary, folder, options.secret);
+    child = started;
+    const port = await portOf(started, options);
     return {
       host: options.host,
       port,
-      failed: once(child, "exit").then(() => new Error("workerd has ended by itself")),
-      stop: (drainMs) => stopWorkerd(child, drainMs).then(clean),
+      failed: once(started, "exit").then(() => new Error("workerd has ended by itself")),
+      stop: (drainMs) => stopWorkerd(started, drainMs).then(clean),
     };
   } catch (error) {
     await clean();
@@ -81,7 +91,10 @@ function spawnWorkerd(binary: string, folder: string, secret: string): ChildProc
 }
 
 /** The port workerd listens on. Its output goes to our log; the last line tells why it failed. */
-async function portOf(child: ChildProcess, log: Log): Promise<number> {
+async function portOf(
+  child: ChildProcess,
+  { host, port: wanted, log }: WorkerdEdgeOptions,
+): Promise<number> {
   let lastLine = "";
   for (const output of [child.stdout, child.stderr]) {
     if (!output) continue;
@@ -92,6 +105,9 @@ async function portOf(child: ChildProcess, log: Log): Promise<number> {
   }
   const control = createInterface({ input: child.stdio[CONTROL_FD] as Readable });
   const exited = once(child, "exit").then(() => {
+    if (lastLine.includes("Address already in use")) {
+      throw new ConfigError(`Cannot listen on ${host}:${wanted}: the port is in use`);
+    }
     const why = lastLine === "" ? `exit code ${child.exitCode}` : lastLine;
     throw new ConfigError(`Cannot start workerd: ${why}`);
   });

@@ -107,7 +107,7 @@ function responseOn(socket: Socket, request: IncomingMessage): ServerResponse {
   const response = new ServerResponse(request);
   response.shouldKeepAlive = false;
   response.assignSocket(socket);
-  response.on("finish", () => socket.end());
+  response.on("finish", () => socket.destroySoon());
   socket.on("error", () => socket.destroy());
   return response;
 }

@@ -8,9 +8,15 @@ import ipaddr from "ipaddr.js";
  */
 export function specialRangeOf({ kind, host }: Host): string | undefined {
   if (kind === "name") return undefined;
-  const range = ipaddr.parse(host).range();
-  return range === "unicast" ? undefined : range;
+  const address = ipaddr.parse(host);
+  const range = address.range();
+  if (range !== "unicast") return range;
+  // RFC 4291 section 2.4 and IANA: all that is assigned as global unicast lies in here.
+  const isReserved = address instanceof ipaddr.IPv6 && !address.match(GLOBAL_UNICAST);
+  return isReserved ? "reserved" : undefined;
 }
+
+const GLOBAL_UNICAST = ipaddr.IPv6.parseCIDR("2000::/3");
 
 /** Names that by RFC 6761, RFC 6762 and RFC 8375 mean something on the local network only. */
 const LOCAL_SUFFIXES = ["localhost", "local", "home.arpa", "internal"];

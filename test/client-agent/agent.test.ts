@@ -1,3 +1,4 @@
+import { openGate } from "../support/open-gate.ts";
 import { describe, expect, it } from "vitest";
 import { createAgent } from "../../client-agent/agent.ts";
 import { FakeChannel } from "../support/fake-channel.ts";
@@ -19,6 +20,7 @@ describe("createAgent()", () => {
       edge: "wss://edge.example/",
       users: new Map([["alice", "secret"]]),
       handshakeTimeoutMs: 30_000,
+      gate: openGate,
       openUdp: () => Promise.reject(new Error("There is no UDP here")),
     });
     const running = uplink.run();

@@ -1,3 +1,4 @@
+import { openGate } from "../support/open-gate.ts";
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { lookup } from "node:dns/promises";
@@ -11,6 +12,7 @@ import { recordedLog } from "../support/log.ts";
 import { startSilentTarget } from "../support/silent-target.ts";
 import { readExactly, readToEnd, socksConnect } from "../support/socks-client.ts";
 import { closedPort, startTarget } from "../support/target.ts";
+import { describeNames } from "./names.ts";
 
 /** How a suite starts its edge; both runtimes take the same. */
 export interface EdgeUnderTest {
@@ -40,6 +42,7 @@ export function describeEdge(name: string, start: StartEdge): void {
       admission: new Admission(keyId, secret),
       users: new Map<string, string>(),
       handshakeTimeoutMs: 30_000,
+      gate: openGate,
       log: recordedLog(),
     });
 
@@ -203,6 +206,8 @@ export function describeEdge(name: string, start: StartEdge): void {
         await target.close();
       });
     });
+
+    describeNames(() => edge, new Admission(keyId, secret));
 
     describe("failures", () => {
       it("answers REP 5 when the target refuses", async () => {

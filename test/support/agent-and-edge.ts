@@ -1,3 +1,4 @@
+import { openGate } from "./open-gate.ts";
 import { onTestFinished } from "vitest";
 import { type NodeAgentOptions, serveAgent } from "../../client-agent/node/serve-agent.ts";
 import { serveEdge } from "../../edge-worker/node/serve.ts";
@@ -46,6 +47,7 @@ export async function startAgentAndEdge(changes: Changes = {}): Promise<AgentAnd
     admission,
     users: new Map(),
     handshakeTimeoutMs: 30_000,
+    gate: openGate,
     log: { ...log, info },
     ...agentChanges,
   });

@@ -1,3 +1,5 @@
+import { openGate } from "./open-gate.ts";
+import { Gate } from "../../client-agent/listeners/gate.ts";
 import { FrontDoor, type FrontDoorOptions } from "../../client-agent/listeners/front-door.ts";
 import { Gateway, type GatewayOptions } from "../../client-agent/listeners/gateway.ts";
 import { createUsers } from "../../client-agent/listeners/users.ts";
@@ -23,6 +25,7 @@ export async function clientAtDoor(
     metrics,
     users: createUsers(new Map()),
     handshakeTimeoutMs: 30_000,
+    gate: new Gate(openGate),
     openUdp: () => Promise.reject(new Error("There is no UDP here")),
     gateway: new Gateway({ log, metrics, session: options.session ?? (async () => agent) }),
     ...options,

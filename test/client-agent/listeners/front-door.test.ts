@@ -1,3 +1,6 @@
+import ipaddr from "ipaddr.js";
+import { Gate } from "../../../client-agent/listeners/gate.ts";
+import { openGate } from "../../support/open-gate.ts";
 import { describe, expect, it } from "vitest";
 import { parseAddress } from "../../../protocol/address.ts";
 import { type FailureReason, StreamError } from "../../../protocol/errors.ts";
@@ -216,3 +219,29 @@ describe("FrontDoor.serve() on a request that fails", () => {
 function isOpen(frame: Frame): boolean {
   return frame.type === FrameType.Open;
 }
+
+describe("FrontDoor.serve() on a client that is not let in", () => {
+  const closed = (allow: string): Gate =>
+    new Gate({ ...openGate, allow: [ipaddr.parseCIDR(allow)], maxClients: 0 });
+
+  it.each([
+    [
+      "SOCKS5, by rule",
+      "10.0.0.0/8",
+      hex("05 01 00 05 01 00 01 01020304 0050"),
+      "050005020001000000000000",
+    ],
+    [
+      "SOCKS5, as one too many",
+      "127.0.0.0/8",
+      hex("05 01 00 05 01 00 01 01020304 0050"),
+      "050005010001000000000000",
+    ],
+    ["SOCKS4", "10.0.0.0/8", hex("04 01 0050 01020304 00"), "005b000000000000"],
+  ])("answers %s, and asks no edge", async (_what, allow, input, told) => {
+    const door = await clientAtDoor({ gate: closed(allow) }, new FakeChannel(input));
+    expect(toHex(door.client.written)).toBe(told);
+    expect(door.client.hasEnded).toBe(true);
+    expect(door.agent.streamCount).toBe(0);
+  });
+});

@@ -1,58 +1,9 @@
 import { createHash } from "node:crypto";
-import { once } from "node:events";
-import {
-  createServer,
-  type IncomingMessage,
-  type RequestListener,
-  type ServerResponse,
-} from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
-import { describe, expect, it, onTestFinished } from "vitest";
-import { startAgentAndEdge } from "../../support/agent-and-edge.ts";
+import { describe, expect, it } from "vitest";
 import { RawClient } from "../../support/raw-client.ts";
-import { closedPort, startTarget } from "../../support/target.ts";
-
-/** A web server for the running test, and a client of the proxy that knows its URL. */
-async function startSite(serve: RequestListener) {
-  const agent = await startAgentAndEdge();
-  const server = createServer(serve);
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  onTestFinished(() => void server.close().closeAllConnections());
-  const { port } = server.address() as AddressInfo;
-  return clientOf(agent, port);
-}
-
-/** The same with a server that speaks as the test says. */
-async function startRawSite(answer: string, then: "ends" | "breaks off" | "stays") {
-  const agent = await startAgentAndEdge();
-  const asked = Promise.withResolvers<string>();
-  const target = await startTarget((socket) => {
-    let request = "";
-    socket.on("data", (chunk) => {
-      request += chunk.toString("latin1");
-      if (!request.includes("\r\n\r\n")) return;
-      asked.resolve(request);
-      socket.write(answer, "latin1", () => {
-        if (then === "ends") socket.end();
-        // Not before the client has the answer, which an RST would overtake.
-        if (then === "breaks off") breakOff.promise.then(() => socket.resetAndDestroy());
-      });
-    });
-  });
-  const breakOff = Promise.withResolvers<void>();
-  onTestFinished(() => target.close());
-  return { ...clientOf(agent, target.port), asked: asked.promise, breakOff: breakOff.resolve };
-}
-
-function clientOf(agent: Awaited<ReturnType<typeof startAgentAndEdge>>, port: number) {
-  const client = new RawClient(agent.port);
-  const url = `http://127.0.0.1:${port}`;
-  const ask = (method: string, path = "/", fields = "", body = ""): RawClient =>
-    client.send(`${method} ${url}${path} HTTP/1.1\r\nHost: elsewhere\r\n${fields}\r\n${body}`);
-  return { agent, client, url, port, ask };
-}
+import { startRawSite, startSite } from "../../support/site.ts";
 
 const rawHeadersOf = (request: IncomingMessage): string =>
   request.rawHeaders.map((field, i) => (i % 2 === 0 ? `${field}: ` : `${field}\n`)).join("");
@@ -233,96 +184,5 @@ describe("forward()", () => {
     site.client.send("x".repeat(1_000_000));
     site.ask("GET");
     await site.client.until("large");
-  });
-});
-
-describe("forward() when something fails", () => {
-  it("answers 502 when the target refuses, and the connection goes on", async () => {
-    const { agent, client, ask } = await startSite((_, response) => response.end("still here"));
-    const body = "x".repeat(100_000);
-    const fields = `Host: x\r\nContent-Length: ${body.length}\r\n`;
-    client.send(`POST http://127.0.0.1:${await closedPort()}/ HTTP/1.1\r\n${fields}\r\n${body}`);
-    const answer = await client.until("connection-refused\n");
-    expect(answer).toMatch(/^HTTP\/1\.1 502 Bad Gateway\r\n/);
-    ask("GET");
-    await client.until("still here");
-    const failed = 'edgesocks_requests_failed_total{reason="connection-refused"}';
-    expect(await agent.metric(failed)).toBe(1);
-  });
-
-  it("answers 403 when the edge denies the target", async () => {
-    const agent = await startAgentAndEdge({ allowPrivate: false });
-    const client = new RawClient(agent.port);
-    client.send("GET http://127.0.0.1/ HTTP/1.1\r\nHost: x\r\n\r\n");
-    expect(await client.until("denied\n")).toMatch(/^HTTP\/1\.1 403 Forbidden\r\n/);
-  });
-
-  it.each([
-    ["nothing", ""],
-    ["half a header", "HTTP/1.1 200 OK\r\nX: "],
-    ["what is not HTTP", "SSH-2.0-OpenSSH\r\n\r\n"],
-    [
-      "a protocol that nobody asked for",
-      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
-    ],
-    ["two lengths", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"],
-  ])("answers 502 to a target that says %s", async (_what, answer) => {
-    const { agent, client, ask } = await startRawSite(answer, "ends");
-    ask("GET");
-    expect(await client.until("Cannot reach the target: general\n")).toMatch(/^HTTP\/1\.1 502 /);
-    expect(await agent.metric('edgesocks_requests_failed_total{reason="general"}')).toBe(1);
-    expect(await agent.metric("edgesocks_streams")).toBe(0);
-  });
-
-  it.each([
-    ["with a length", "Content-Length: 9\r\n\r\npart", "part"],
-    ["in chunks", "Transfer-Encoding: chunked\r\n\r\n4\r\npart\r\n", "part\r\n"],
-    ["without a length", "\r\npart", "part\r\n"],
-  ])("breaks off a body %s that the target broke off", async (_how, rest, part) => {
-    const site = await startRawSite(`HTTP/1.1 200 OK\r\n${rest}`, "breaks off");
-    site.ask("GET");
-    await site.client.until(part);
-    site.breakOff();
-    expect(await site.client.end()).toBe("RST");
-    const failed = 'edgesocks_clients_failed_total{code="connection-reset"}';
-    expect(await site.agent.metric(failed)).toBe(1);
-  });
-
-  it.each([
-    ["within its body", "POST", "Content-Length: 99\r\n", "part"],
-    ["before the answer", "GET", "", ""],
-  ])("breaks off the target when the client leaves %s", async (_when, method, fields, body) => {
-    const arrived = Promise.withResolvers<IncomingMessage>();
-    const { agent, client, ask } = await startSite((request) => arrived.resolve(request));
-    ask(method, "/", fields, body);
-    const { socket } = await arrived.promise;
-    const gone = new Promise((resolve) => socket.once("close", resolve));
-    client.socket.destroy();
-    await gone;
-    expect(await agent.metric("edgesocks_streams")).toBe(0);
-  });
-
-  it("breaks off the target when the client leaves within the answer", async () => {
-    const { client, ask } = await startSite((_, response) => {
-      response.write("part");
-      response.once("close", () => closed.resolve());
-    });
-    const closed = Promise.withResolvers<void>();
-    ask("GET");
-    await client.until("part");
-    client.socket.destroy();
-    await closed.promise;
-  });
-
-  it("turns a client away whose chunks are none", async () => {
-    const arrived = Promise.withResolvers<IncomingMessage>();
-    const { client, ask } = await startSite((request) => arrived.resolve(request));
-    ask("POST", "/", "Transfer-Encoding: chunked\r\n", "4\r\npart\r\n");
-    const { socket } = await arrived.promise;
-    const gone = new Promise((resolve) => socket.once("close", resolve));
-    client.send("garbage\r\n");
-    expect(await client.end()).toBe("FIN");
-    expect(client.received).toMatch(/^HTTP\/1\.1 400 /);
-    await gone;
   });
 });

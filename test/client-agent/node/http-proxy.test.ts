@@ -4,38 +4,16 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { promisify } from "node:util";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { type AgentAndEdge, startAgentAndEdge } from "../../support/agent-and-edge.ts";
+import { startAgentAndEdge } from "../../support/agent-and-edge.ts";
+import { answerTo, connectRequest, startEcho, turnedAway } from "../../support/proxy-client.ts";
 import { RawClient } from "../../support/raw-client.ts";
 import { startSilentTarget } from "../../support/silent-target.ts";
-import { closedPort, startTarget, type Target } from "../../support/target.ts";
+import { closedPort, startTarget } from "../../support/target.ts";
 
 const alice = { users: new Map([["alice", "secret"]]) };
 const basic = (text: string): string =>
   `Proxy-Authorization: Basic ${Buffer.from(text).toString("base64")}\r\n`;
-const connectRequest = (authority: string, fields = ""): string =>
-  `CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n${fields}\r\n`;
 const ESTABLISHED = "HTTP/1.1 200 Connection Established\r\n\r\n";
-
-async function startEcho(): Promise<Target> {
-  const echo = await startTarget((socket) => socket.pipe(socket));
-  onTestFinished(() => echo.close());
-  return echo;
-}
-
-/** The whole answer to what is sent, which must end in a FIN. */
-async function answerTo(port: number, text: string): Promise<string> {
-  const client = new RawClient(port).send(text);
-  expect(await client.end()).toBe("FIN");
-  return client.received;
-}
-
-/** What the agent has counted and logged of clients that it turned away. */
-async function turnedAway(agent: AgentAndEdge, code: string) {
-  return {
-    count: await agent.metric(`edgesocks_clients_failed_total{code="${code}"}`),
-    lines: agent.log.lines.filter((line) => line.startsWith("warn ")),
-  };
-}
 
 describe("HttpProxy on CONNECT", () => {
   it("opens a tunnel, for bytes pipelined behind the request too", async () => {
@@ -161,78 +139,8 @@ describe("HttpProxy with users", () => {
   });
 });
 
-describe("HttpProxy on what is not a request for it", () => {
-  it.each([
-    ["garbage behind a method letter", "G\x00\xff\r\n\r\n", 400],
-    ["an unknown method", "BREW http://127.0.0.1/ HTTP/1.1\r\nHost: x\r\n\r\n", 400],
-    ["the preface of HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400],
-    ["a header that is too large", `GET / HTTP/1.1\r\nX: ${"x".repeat(20_000)}\r\n\r\n`, 431],
-    ["a request for this server", "GET / HTTP/1.1\r\nHost: x\r\n\r\n", 400],
-    [
-      "a WebSocket",
-      "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
-      400,
-    ],
-    ["an https URL", "GET https://127.0.0.1/ HTTP/1.1\r\nHost: x\r\n\r\n", 501],
-    [
-      "two lengths",
-      "POST http://127.0.0.1/ HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
-      400,
-    ],
-    [
-      "a coding that is not chunked",
-      "POST http://127.0.0.1/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
-      501,
-    ],
-  ])("turns %s away, and counts and logs it once", async (_what, text, status) => {
-    const agent = await startAgentAndEdge();
-    expect(await answerTo(agent.port, text)).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
-    const { count, lines } = await turnedAway(agent, "ERR_HANDSHAKE");
-    expect([count, lines.length]).toEqual([1, 1]);
-    expect(lines[0]).not.toContain("127.0.0.1");
-  });
-
-  it("says that it is a proxy", async () => {
-    const agent = await startAgentAndEdge();
-    const answer = await answerTo(agent.port, "GET /index.html HTTP/1.1\r\nHost: x\r\n\r\n");
-    expect(answer).toContain("this is a proxy");
-  });
-
-  it.each(["\x00", "g", "[", "@", "\x16\x03\x01"])("leaves %j to the front door", async (text) => {
-    const agent = await startAgentAndEdge();
-    expect(await answerTo(agent.port, text)).toBe("");
-    const { count, lines } = await turnedAway(agent, "ERR_HANDSHAKE");
-    expect(count).toBe(1);
-    expect(lines).toEqual([expect.stringContaining("the first byte is")]);
-  });
-
-  it.each(["", "C", "CONNECT example.com:80 HTTP/1.1\r\n"])(
-    "ends a client that stalls behind %j",
-    async (text) => {
-      const agent = await startAgentAndEdge({ handshakeTimeoutMs: 50 });
-      const client = new RawClient(agent.port).send(text);
-      expect(await client.end()).toBe(text === "" ? "RST" : "FIN");
-      expect(client.received).toMatch(text === "" ? /^$/ : /^HTTP\/1\.1 408 /);
-      const { count, lines } = await turnedAway(agent, "ERR_HANDSHAKE_TIMEOUT");
-      expect([count, lines.length]).toEqual([1, 1]);
-    },
-  );
-
-  it.each(["", "C", "CONNECT example.com:80 HTTP/1.1\r\n"])(
-    "counts a client that leaves behind %j",
-    async (text) => {
-      const agent = await startAgentAndEdge();
-      const client = new RawClient(agent.port).send(text);
-      client.socket.end();
-      await client.closed();
-      const { count, lines } = await turnedAway(agent, "ERR_HANDSHAKE_EOF");
-      expect([count, lines.length]).toEqual([1, 1]);
-    },
-  );
-});
-
 describe("curl", () => {
-  it("fetches http and https-like URLs by http_proxy", async () => {
+  it("fetches by http_proxy, through a tunnel, and twice by one tunnel", async () => {
     const server = createServer((request, response) => response.end(`you asked ${request.url}`));
     server.listen(0, "127.0.0.1");
     await once(server, "listening");

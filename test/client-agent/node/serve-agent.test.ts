@@ -1,3 +1,4 @@
+import { openGate } from "../../support/open-gate.ts";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -38,6 +39,7 @@ async function startAgent(
     admission,
     users: new Map(),
     handshakeTimeoutMs: 30_000,
+    gate: openGate,
     log: { ...log, info },
     ...changes,
   });

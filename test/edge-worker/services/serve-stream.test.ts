@@ -54,7 +54,7 @@ describe("serveStream()", () => {
     },
   );
 
-  it("logs for whom it failed nothing but why", async () => {
+  it("logs why a stream failed, and not to whom it went", async () => {
     const { clock, dial, log } = await diallingBridge();
     dial.fail(new StreamError("connection-refused", "Cannot connect: ECONNREFUSED"));
     await clock.run();

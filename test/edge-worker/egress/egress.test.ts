@@ -1,0 +1,23 @@
+import { describe, expect, it } from "vitest";
+import { capabilitiesOf, type Egress } from "../../../edge-worker/egress/egress.ts";
+import { nodeEgress } from "../../../edge-worker/node/node-egress.ts";
+import { Capability } from "../../../protocol/wire.ts";
+import { FakeEgress } from "../../support/fake-egress.ts";
+import { FullEgress } from "../../support/service-parts.ts";
+
+const { Bind, UdpNative, Resolve } = Capability;
+const { connect } = new FakeEgress();
+const { listen, associate, resolve, reverse } = new FullEgress();
+
+describe("capabilitiesOf()", () => {
+  it.each<[string, Egress, number]>([
+    ["TCP alone", { connect }, 0],
+    ["BIND", { connect, listen }, Bind],
+    ["UDP", { connect, associate }, UdpNative],
+    ["names both ways", { connect, resolve, reverse }, Resolve],
+    ["names one way, which is not enough", { connect, resolve }, 0],
+    ["all of Node", nodeEgress, Bind | UdpNative | Resolve],
+  ])("tells of %s", (_what, egress, capabilities) => {
+    expect(capabilitiesOf(egress)).toBe(capabilities);
+  });
+});

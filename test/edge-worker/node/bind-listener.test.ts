@@ -1,0 +1,168 @@
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { afterEach, describe, expect, it } from "vitest";
+import type { Listening } from "../../../edge-worker/egress/egress.ts";
+import { listenForPeer } from "../../../edge-worker/node/bind-listener.ts";
+import type { Policy } from "../../../edge-worker/policy/policy.ts";
+import { formatAddress, parseAddress } from "../../../protocol/address.ts";
+import { StreamError } from "../../../protocol/errors.ts";
+import { hex } from "../../support/hex.ts";
+import { fateOf } from "../../support/stream-bytes.ts";
+
+const anything: Policy = () => {};
+const cancelled = new StreamError("cancelled", "The agent took the stream back");
+const endings: AbortController[] = [];
+const sockets: Socket[] = [];
+
+/** Listens for a peer until the test is over. */
+async function listenFor(host: string, policy = anything) {
+  const ending = new AbortController();
+  endings.push(ending);
+  const listening = await listenForPeer(parseAddress(host, 0), policy, ending.signal);
+  return { ...listening, ending };
+}
+
+/** Connects from an address of loopback; "" leaves the choice to the kernel. */
+function dial({ bound }: Listening, localAddress = "", host = "127.0.0.1"): Socket {
+  const from = localAddress === "" ? {} : { localAddress };
+  const socket = connect({ host, port: bound.port, ...from });
+  socket.on("error", () => {});
+  sockets.push(socket);
+  return socket;
+}
+
+/** The code of the error that a dial ends with, "" when it connects. */
+async function refusalOf(listening: Listening, host?: string): Promise<string> {
+  const socket = dial(listening, "", host);
+  return new Promise((resolve) => {
+    socket.once("connect", () => resolve(""));
+    socket.once("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? ""));
+  });
+}
+
+afterEach(() => {
+  for (const ending of endings.splice(0)) ending.abort(cancelled);
+  for (const socket of sockets.splice(0)) socket.destroy();
+});
+
+describe("listenForPeer()", () => {
+  it.each([
+    ["127.0.0.1", "127.0.0.1", "127.0.0.1"],
+    ["::1", "::1", "::1"],
+    ["localhost", "127.0.0.1", "127.0.0.1"],
+    ["0.0.0.0", "0.0.0.0", "127.0.0.1"],
+    ["::", "::", "::1"],
+  ])("admits %s, which it told to come to %s", async (host, boundTo, from) => {
+    const listening = await listenFor(host);
+    expect(listening.bound.host).toBe(boundTo);
+    const socket = dial(listening, "", from);
+    const { channel, peer } = await listening.accepted;
+    expect(peer).toEqual(parseAddress(from, socket.localPort ?? 0));
+    socket.end(hex("0102"));
+    expect(await channel.read()).toEqual(hex("0102"));
+    expect(await channel.read()).toBeNull();
+    await channel.write(hex("03"));
+    const [bytes] = (await once(socket, "data")) as [Buffer];
+    expect(Uint8Array.from(bytes)).toEqual(hex("03"));
+    channel.abort(undefined);
+  });
+
+  it("shuts out everybody else, and goes on listening", async () => {
+    const listening = await listenFor("127.0.0.1");
+    const fate = fateOf(listening.accepted);
+    for (let i = 0; i < 3; i++) {
+      const stranger = dial(listening, "127.0.0.2");
+      await new Promise((resolve) => stranger.once("close", resolve));
+      expect(stranger.bytesRead).toBe(0);
+    }
+    expect(fate.now).toBe("pending");
+    const expected = dial(listening, "127.0.0.1");
+    const { channel, peer } = await listening.accepted;
+    expect(peer).toEqual(parseAddress("127.0.0.1", expected.localPort ?? 0));
+    channel.abort(undefined);
+  });
+
+  it("expects the peer itself, whatever its port", async () => {
+    const ending = new AbortController();
+    endings.push(ending);
+    const peer = parseAddress("127.0.0.2", 20);
+    const listening = await listenForPeer(peer, anything, ending.signal);
+    dial(listening, "127.0.0.2");
+    const { channel } = await listening.accepted;
+    channel.abort(undefined);
+  });
+
+  it("admits anybody for 0.0.0.0, the first one only", async () => {
+    const listening = await listenFor("0.0.0.0");
+    dial(listening, "127.0.0.2");
+    const { channel, peer } = await listening.accepted;
+    expect(peer.host).toBe("127.0.0.2");
+    expect(await refusalOf(listening)).toBe("ECONNREFUSED");
+    channel.abort(undefined);
+  });
+
+  it("admits one of several who come at once", async () => {
+    const listening = await listenFor("0.0.0.0");
+    const dials = [dial(listening), dial(listening), dial(listening)];
+    const closed = dials.map((socket) => new Promise((resolve) => socket.once("close", resolve)));
+    const { channel, peer } = await listening.accepted;
+    const others = dials.flatMap(({ localPort }, i) =>
+      localPort === peer.port ? [] : [closed[i]],
+    );
+    expect(others).toHaveLength(2);
+    await Promise.all(others);
+    channel.abort(undefined);
+  });
+
+  it("keeps the peer's connection when the signal aborts later", async () => {
+    const listening = await listenFor("127.0.0.1");
+    const socket = dial(listening);
+    const { channel } = await listening.accepted;
+    listening.ending.abort(cancelled);
+    socket.write(hex("01"));
+    expect(await channel.read()).toEqual(hex("01"));
+    channel.abort(undefined);
+  });
+
+  it.each(["127.0.0.1", "::1", "0.0.0.0"])("closes the port of %s on abort", async (host) => {
+    const listening = await listenFor(host);
+    listening.ending.abort(cancelled);
+    await expect(listening.accepted).rejects.toBe(cancelled);
+    const at = host === "::1" ? "::1" : "127.0.0.1";
+    expect(await refusalOf(listening, at)).toBe("ECONNREFUSED");
+  });
+
+  it("closes the port, too, when the signal aborts before it listens", async () => {
+    const ending = new AbortController();
+    const starting = listenForPeer(parseAddress("localhost", 0), anything, ending.signal);
+    ending.abort(cancelled);
+    const listening = await starting;
+    await expect(listening.accepted).rejects.toBe(cancelled);
+    expect(await refusalOf(listening)).toBe("ECONNREFUSED");
+  });
+
+  it("asks the policy about the address of a name", async () => {
+    const asked: string[] = [];
+    const listening = listenFor("localhost", (address) => {
+      asked.push(formatAddress(address));
+      throw new StreamError("denied", "Cannot connect: not that one");
+    });
+    await expect(listening).rejects.toMatchObject({ reason: "denied" });
+    expect(asked).toEqual(["127.0.0.1:0"]);
+  });
+
+  it("tells of a name that does not exist", async () => {
+    const listening = listenFor("no-such-name.invalid");
+    await expect(listening).rejects.toMatchObject({ reason: "name-not-found" });
+  });
+
+  it("tells of a peer that there is no way to, and leaves no listener behind", async () => {
+    const servers = (): number =>
+      process.getActiveResourcesInfo().filter((kind) => kind === "TCPServerWrap").length;
+    const before = servers();
+    // Nobody may connect() to the broadcast address: this fails before any packet.
+    const listening = listenFor("255.255.255.255");
+    await expect(listening).rejects.toMatchObject({ name: "StreamError" });
+    expect(servers()).toBe(before);
+  });
+});

@@ -1,0 +1,45 @@
+import { createDial } from "../../client-agent/node/dial-carrier.ts";
+import type { Admission } from "../../protocol/admission.ts";
+import type { Hello } from "../../protocol/hello.ts";
+import { Link } from "../../protocol/link.ts";
+import { nodeClock } from "../../protocol/node/node-clock.ts";
+import { Session } from "../../protocol/session.ts";
+import { helloWith } from "./session-pair.ts";
+
+/** An agent's session with a running edge, without a SOCKS port before it. */
+export interface RawAgent {
+  /** What the edge said of itself. */
+  readonly hello: Hello;
+  readonly session: Session;
+  /** Ends the session; resolves once its WebSocket is closed. */
+  close(): Promise<void>;
+}
+
+/** Connects to an edge by a real WebSocket. @throws what ends the carrier before it is greeted */
+export async function connectRawAgent(edge: URL, admission: Admission): Promise<RawAgent> {
+  const open = await createDial(edge, admission)(new AbortController().signal);
+  const local = helloWith({ maxStreams: 0 });
+  const greeted = Promise.withResolvers<Pick<RawAgent, "hello" | "session">>();
+  const closed = Promise.withResolvers<void>();
+  new Link(
+    {
+      clock: nodeClock,
+      speaksFirst: true,
+      hello: () => local,
+      greet: (hello, link) => {
+        const session = new Session({ local, remote: hello, closed: () => closed.resolve() });
+        session.attach(link);
+        greeted.resolve({ hello, session });
+        return session;
+      },
+      failed: greeted.reject,
+    },
+    open,
+  );
+  const { hello, session } = await greeted.promise;
+  const close = (): Promise<void> => {
+    session.close("The test is over");
+    return closed.promise;
+  };
+  return { hello, session, close };
+}
