@@ -9,7 +9,7 @@ const nothing = new Uint8Array();
 
 /** RESOLVE and RESOLVE_PTR of an edge that lets private targets through. */
 export function describeNames(edge: () => RunningEdge, admission: Admission): void {
-  describe("names", () => {
+  describe("RESOLVE and RESOLVE_PTR", () => {
     let agent: RawAgent;
 
     beforeAll(async () => {
@@ -27,24 +27,24 @@ export function describeNames(edge: () => RunningEdge, admission: Admission): vo
       return answer;
     };
 
-    it("are announced", () => {
+    it("are announced in HELLO", () => {
       expect(agent.hello.capabilities & Capability.Resolve).not.toBe(0);
     });
 
-    it("resolve: localhost is a loopback address", async () => {
+    it("find a loopback address for localhost", async () => {
       expect(["127.0.0.1", "::1"]).toContain((await ask(Command.Resolve, "localhost")).host);
     });
 
-    it.each(["127.0.0.1", "::1"])("resolve: %s is itself", async (host) => {
+    it.each(["127.0.0.1", "::1"])("answer %s with itself", async (host) => {
       expect(await ask(Command.Resolve, host)).toEqual(parseAddress(host, 0));
     });
 
-    it("fail with name-not-found where there is none", async () => {
+    it("answer name-not-found for a name that does not exist", async () => {
       const asking = ask(Command.Resolve, "no-such-name.invalid");
       await expect(asking).rejects.toMatchObject({ reason: "name-not-found" });
     });
 
-    it("have none of their own to be found by RESOLVE_PTR", async () => {
+    it("answer address-unsupported for the PTR of a name", async () => {
       const asking = ask(Command.ResolvePtr, "localhost");
       await expect(asking).rejects.toMatchObject({ reason: "address-unsupported" });
     });

@@ -46,6 +46,16 @@ describe("ExactReader.exactly()", () => {
   });
 });
 
+describe("ExactReader.peek()", () => {
+  it("gives the next byte, and leaves it where it is", async () => {
+    const reader = new ExactReader(new FakeChannel(hex("01 02"), hex("03")));
+    expect(await reader.peek()).toBe(1);
+    expect(await reader.peek()).toBe(1);
+    expect(reader.rest).toEqual(hex("01 02"));
+    expect(await reader.exactly(3)).toEqual(hex("01 02 03"));
+  });
+});
+
 describe("ExactReader.rest", () => {
   it("holds what came behind the bytes asked for", async () => {
     const reader = new ExactReader(new FakeChannel(hex("01 02 03")));

@@ -67,7 +67,8 @@ describe("createDohResolver().resolve()", () => {
     const { resolve, asked } = await dohBy({ A: missing, AAAA: missing });
     await expect(resolve(name, anything)).rejects.toMatchObject({ reason: "name-not-found" });
     const types = asked.map(({ searchParams }) => searchParams.get("type"));
-    expect(types.toSorted()).toEqual(["A", "AAAA"]);
+    expect(types).toHaveLength(2);
+    expect(new Set(types)).toEqual(new Set(["A", "AAAA"]));
   });
 });
 

@@ -6,7 +6,8 @@ import { FakeEgress } from "../../support/fake-egress.ts";
 import { FullEgress } from "../../support/service-parts.ts";
 
 const { Bind, UdpNative, Resolve } = Capability;
-const { connect } = new FakeEgress();
+const tcp = new FakeEgress();
+const connect: Egress["connect"] = (...dial) => tcp.connect(...dial);
 const { listen, associate, resolve, reverse } = new FullEgress();
 
 describe("capabilitiesOf()", () => {

@@ -1,29 +1,18 @@
-import { once } from "node:events";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { createNameCheck } from "../../../edge-worker/egress/name-check.ts";
+import {
+  type Answers,
+  type FakeResolver,
+  startResolver as openResolver,
+} from "../../support/fake-resolver.ts";
 import { closedPort } from "../../support/target.ts";
 
-const servers: Server[] = [];
+const resolvers: FakeResolver[] = [];
 
-/** A resolver that answers queries of each type as told; "silence" is no answer at all. */
-async function startResolver(answers: { readonly A: string; readonly AAAA: string }) {
-  const asked: URL[] = [];
-  const accepted: (string | undefined)[] = [];
-  const server = createServer((request, response) => {
-    const url = new URL(request.url ?? "", "http://127.0.0.1");
-    asked.push(url);
-    accepted.push(request.headers.accept);
-    const answer = answers[url.searchParams.get("type") === "AAAA" ? "AAAA" : "A"];
-    if (answer === "500") response.writeHead(500).end("{}");
-    else if (answer === "hang up") response.destroy();
-    else if (answer !== "silence") response.end(answer);
-  });
-  servers.push(server);
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  const { port } = server.address() as AddressInfo;
-  return { url: `http://127.0.0.1:${port}/dns-query?ct=json`, asked, accepted };
+async function startResolver(answers: Answers): Promise<FakeResolver> {
+  const resolver = await openResolver(answers);
+  resolvers.push(resolver);
+  return resolver;
 }
 
 /** RFC 8484's JSON sibling, as resolvers that speak application/dns-json answer. */
@@ -35,10 +24,7 @@ const serverFailure = '{"Status":2}';
 
 afterEach(() => {
   vi.restoreAllMocks();
-  for (const server of servers.splice(0)) {
-    server.close();
-    server.closeAllConnections();
-  }
+  for (const resolver of resolvers.splice(0)) resolver.close();
 });
 
 describe("createNameCheck()", () => {

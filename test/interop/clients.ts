@@ -1,0 +1,76 @@
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { findProgram } from "../support/program.ts";
+
+/** A program or library that somebody else wrote, and where it comes from. */
+export interface Client {
+  readonly name: string;
+  /** Its Debian package, or its npm package. */
+  readonly debian?: string;
+  readonly npm?: string;
+  /** Debian packages that its tests need beside it. */
+  readonly with?: readonly string[];
+}
+
+export const clients = {
+  curl: { name: "curl", debian: "curl" },
+  ssh: {
+    name: "ssh through nc",
+    debian: "netcat-openbsd",
+    with: ["openssh-client", "openssh-server"],
+  },
+  pysocks: { name: "PySocks", debian: "python3-socks", with: ["python3"] },
+  pythonSocks: { name: "python-socks", debian: "python3-python-socks", with: ["python3"] },
+  perl: { name: "Perl IO::Socket::Socks", debian: "libio-socket-socks-perl", with: ["perl"] },
+  dig: { name: "dig under Dante's socksify", debian: "dante-client", with: ["bind9-dnsutils"] },
+  ftpCurl: {
+    name: "curl as FTP client under socksify",
+    debian: "dante-client",
+    with: ["curl", "vsftpd"],
+  },
+  tnftp: { name: "tnftp under socksify", debian: "dante-client", with: ["tnftp", "vsftpd"] },
+  torResolve: { name: "tor-resolve", debian: "tor" },
+  chromium: { name: "Chromium", debian: "chromium" },
+  firefox: { name: "Firefox ESR", debian: "firefox-esr" },
+  proxychains: { name: "proxychains4", debian: "proxychains4", with: ["curl"] },
+  tsocks: { name: "tsocks", debian: "tsocks", with: ["curl"] },
+  npmSocks: { name: "socks of npm", npm: "socks" },
+} as const satisfies Record<string, Client>;
+
+/** Every Debian package that a client needs. */
+export function debianPackagesOf({ debian, with: others = [] }: Client): string[] {
+  return debian === undefined ? [...others] : [debian, ...others];
+}
+
+/** The installed version of a Debian package; undefined when it is not installed. */
+export function debianVersion(name: string): string | undefined {
+  if (findProgram("dpkg-query") === undefined) return undefined;
+  const format = "${db:Status-Status} ${Version}";
+  const { stdout } = spawnSync("dpkg-query", ["-W", "-f", format, name], { encoding: "utf8" });
+  const [status, version] = stdout.split(" ");
+  return status === "installed" ? version : undefined;
+}
+
+/** The version of a package in node_modules; undefined when it is not there. */
+function npmVersion(name: string): string | undefined {
+  try {
+    const manifest = new URL(`../../node_modules/${name}/package.json`, import.meta.url);
+    return (JSON.parse(readFileSync(manifest, "utf8")) as { version: string }).version;
+  } catch {
+    return undefined;
+  }
+}
+
+export function versionOf({ debian, npm }: Client): string {
+  if (npm !== undefined) return npmVersion(npm) ?? "";
+  return (debian === undefined ? undefined : debianVersion(debian)) ?? "";
+}
+
+/** Why the tests of a client cannot run; undefined when they can. */
+export function missingFor(client: Client): string | undefined {
+  if (client.npm !== undefined && npmVersion(client.npm) === undefined) {
+    return `the npm package ${client.npm} is not installed`;
+  }
+  const missing = debianPackagesOf(client).filter((name) => debianVersion(name) === undefined);
+  return missing.length === 0 ? undefined : `not installed: ${missing.join(", ")}`;
+}

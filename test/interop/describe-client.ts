@@ -1,0 +1,66 @@
+import { afterAll, beforeAll, describe, it, onTestFinished } from "vitest";
+import { type RunningCommand, startCommand } from "../support/command.ts";
+import type { Edge, Feature } from "./conformance.ts";
+import { type Client, missingFor, versionOf } from "./clients.ts";
+
+export interface ClientSuite {
+  readonly edge: Edge;
+  /** The port of SOCKS and HTTP. */
+  port(): number;
+  /** How many streams the agent has opened: a client that goes past the proxy adds none. */
+  streamsOpened(): Promise<number>;
+  /** A test that fills in one cell of the table. */
+  check(feature: Feature, title: string, test: () => Promise<void>, mark?: string): void;
+}
+
+/** The name and the password of `startGuarded()`. */
+export const USER = { name: "ann", password: "open sesame" } as const;
+
+/** Tests of one client, for each edge with a running `edgesocks local`. */
+export function describeClient(
+  client: Client,
+  edges: readonly Edge[],
+  define: (suite: ClientSuite) => void,
+): void {
+  const missing = missingFor(client);
+  if (missing !== undefined) process.stderr.write(`Skipping ${client.name}: ${missing}\n`);
+  describe.each(edges)(`${client.name}, edge on %s`, (edge) => {
+    let local: RunningCommand;
+    beforeAll(async () => (local = await startLocal(edge)));
+    afterAll(() => local.stop());
+    define({
+      edge,
+      port: () => local.portOf("socks"),
+      streamsOpened: () => streamsOpened(local),
+      check: (feature, title, test, mark) => {
+        const facts = { client: client.name, version: versionOf(client), edge, feature };
+        const conformance = mark === undefined ? facts : { ...facts, mark };
+        it(`${feature}: ${title}`, { meta: { conformance } }, async ({ skip }) => {
+          if (missing !== undefined) skip(missing);
+          await test();
+        });
+      },
+    });
+  });
+}
+
+/** A port that wants `USER`, for the running test. */
+export async function startGuarded(edge: Edge): Promise<number> {
+  const local = await startLocal(edge, { EDGESOCKS_USERS: `${USER.name}:${USER.password}` });
+  onTestFinished(async () => {
+    await local.stop();
+  });
+  return local.portOf("socks");
+}
+
+function startLocal(edge: Edge, environment = {}): Promise<RunningCommand> {
+  const any = "127.0.0.1:0";
+  const flags = ["--runtime", edge, "--listen", any, "--admin", any, "--edge-listen", any];
+  return startCommand(["local", ...flags], environment);
+}
+
+async function streamsOpened(local: RunningCommand): Promise<number> {
+  const response = await fetch(`http://127.0.0.1:${local.portOf("admin")}/metrics`);
+  const [, count] = /^edgesocks_streams_opened_total (\d+)$/m.exec(await response.text()) ?? [];
+  return Number(count);
+}
