@@ -42,13 +42,7 @@ function createProgram(): Command {
     tables.local,
     startLocal,
   );
-  addCommand(
-    program,
-    "agent",
-    "The SOCKS port alone, for an edge elsewhere",
-    tables.agent,
-    startAgent,
-  );
+  addCommand(program, "agent", "The agent alone, for an edge elsewhere", tables.agent, startAgent);
   addCommand(program, "edge", "The edge alone, self-hosted", tables.edge, startEdge);
   return program;
 }

@@ -47,13 +47,13 @@ const listener = {
   users: {
     schema: users,
     isSecret: true,
-    help: "NAME:PASSWORD of those who may use the SOCKS port; none: everybody who reaches it",
+    help: "NAME:PASSWORD of those who may use the port; none: everybody who reaches it",
   },
   "handshake-timeout": {
     schema: seconds(1, 600),
     value: "seconds",
     fallback: 30,
-    help: "Seconds a client may take for its SOCKS handshake",
+    help: "Seconds a client may take for its handshake",
   },
 } as const satisfies SettingsTable;
 
@@ -95,7 +95,7 @@ export const tables = {
       schema: endpoint,
       value: "address",
       fallback: "127.0.0.1:1080",
-      help: "Address of the SOCKS port",
+      help: "Address of the port for SOCKS and HTTP clients",
     },
     admin: {
       schema: endpoint,
@@ -124,7 +124,7 @@ export const tables = {
       schema: endpoint,
       value: "address",
       fallback: "127.0.0.1:1080",
-      help: "Address of the SOCKS port",
+      help: "Address of the port for SOCKS and HTTP clients",
     },
     admin: {
       schema: endpoint,

@@ -85,6 +85,8 @@ export class Outbox {
   }
 
   datagram(frame: DatagramFrame): void {
+    // One that can never be in flight would hold up all behind it.
+    if (this.#host && frame.bytes.length > this.#carrierWindow) return;
     if (this.#datagrams.push(frame)) this.#flushSoon();
   }
 

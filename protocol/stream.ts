@@ -54,8 +54,6 @@ export class Stream implements ByteChannel {
   #asker: PromiseWithResolvers<Address> | undefined;
   #answerCount = 0;
   #failure: unknown;
-  /** Whether we have answered the peer's OPEN with success. */
-  #isConfirmed = false;
   #isClosed = false;
   #onFailed: ((reason: unknown) => void) | undefined;
   #onDatagram: DatagramHandler | undefined;
@@ -112,14 +110,12 @@ export class Stream implements ByteChannel {
   /** Answers the peer's OPEN: the target is reached, or (BIND) a socket listens at `bound`. */
   confirm(bound: Address): void {
     if (this.#isClosed) return;
-    this.#isConfirmed = true;
     this.#port.control({ type: FrameType.Opened, streamId: this.id, bound });
   }
 
-  /** Ends the stream with a failure: FAILED when the peer's OPEN has no answer yet, else RESET. */
+  /** Answers the peer's OPEN, or what BIND still waits for, with a failure that ends the stream. */
   refuse(reason: FailureReason, text: string): void {
     const error = new StreamError(reason, text);
-    if (this.#isConfirmed) return this.abort(error);
     if (this.#isClosed) return;
     this.#port.control({ type: FrameType.Failed, streamId: this.id, reason, text });
     this.fail(error);

@@ -28,9 +28,10 @@ export class Gate {
     this.#settings = settings;
   }
 
-  /** Lets a client from the IP address `host` in; each is counted, the refused ones too. */
+  /** Lets a client from the IP address `host` in. Who is refused takes no place from anybody. */
   enter(host: string): Entry {
     const refusal = this.#refusalOf(host);
+    if (refusal !== undefined) return { refusal, leave: () => {} };
     this.#count++;
     this.#countByHost.set(host, this.#countOf(host) + 1);
     let isInside = true;

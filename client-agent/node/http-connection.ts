@@ -6,6 +6,9 @@ import { HttpRefusal } from "../listeners/http-request.ts";
 import type { Tunnel } from "../listeners/request.ts";
 import { encodeAnswer } from "./http-answer.ts";
 
+/** Requests of one client that may wait for their turn. */
+const MAX_TURNS = 64;
+
 /** One client's connection for as long as the HTTP server reads it: whose turn it is, and its end. */
 export class HttpConnection {
   readonly #socket: Socket;
@@ -61,6 +64,10 @@ export class HttpConnection {
     answer: () => Promise<void>,
   ): Promise<void> {
     this.#cancelTimer();
+    if (this.#turns === MAX_TURNS) {
+      const text = `Cannot take more than ${MAX_TURNS} requests ahead of their answers`;
+      return this.turnAway(new HandshakeError("ERR_HANDSHAKE", text));
+    }
     this.#turns++;
     // Written to a client that has left: its "close" tells the same.
     response.on("error", () => {});

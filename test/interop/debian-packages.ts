@@ -12,7 +12,8 @@ export function setup(): void {
   const names = [...new Set(all.flatMap(debianPackagesOf))];
   const missing = names.filter((name) => debianVersion(name) === undefined);
   if (missing.length === 0) return;
-  if (process.getuid?.() !== 0 || findProgram("apt-get") === undefined) {
+  const aptGet = findProgram("apt-get");
+  if (process.getuid?.() !== 0 || aptGet === undefined) {
     say(`Some tests skip: only root on Debian could install ${missing.join(", ")}`);
     return;
   }
@@ -21,21 +22,21 @@ export function setup(): void {
   const isPolicyMine = !existsSync(POLICY);
   if (isPolicyMine) writeFileSync(POLICY, "#!/bin/sh\nexit 101\n", { mode: 0o755 });
   try {
-    aptGet("update");
+    run(aptGet, ["update"]);
     // One by one when not all at once: one that a mirror lacks is no reason to miss the others.
-    if (!install(missing)) for (const name of missing) install([name]);
+    if (!install(aptGet, missing)) for (const name of missing) install(aptGet, [name]);
   } finally {
     if (isPolicyMine) rmSync(POLICY);
   }
 }
 
-const install = (names: readonly string[]): boolean =>
-  aptGet("install", "-y", "--no-install-recommends", ...names);
+const install = (aptGet: string, names: readonly string[]): boolean =>
+  run(aptGet, ["install", "-y", "--no-install-recommends", ...names]);
 
-function aptGet(...args: string[]): boolean {
+function run(program: string, args: readonly string[]): boolean {
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-  const { status, stderr } = spawnSync("apt-get", ["-qq", ...args], { env, encoding: "utf8" });
-  if (status !== 0) say(`apt-get ${args.join(" ")} failed: ${stderr.trim()}`);
+  const { status, stderr } = spawnSync(program, ["-qq", ...args], { env, encoding: "utf8" });
+  if (status !== 0) say(`${program} ${args.join(" ")} failed: ${stderr.trim()}`);
   return status === 0;
 }
 

@@ -13,7 +13,7 @@ export interface ClientSuite {
   check(feature: Feature, title: string, test: () => Promise<void>, mark?: string): void;
 }
 
-/** The name and the password of `startGuarded()`. */
+/** Who may use the port of `startGuarded()` when nobody else is named. */
 export const USER = { name: "ann", password: "open sesame" } as const;
 
 /** Tests of one client, for each edge with a running `edgesocks local`. */
@@ -44,9 +44,12 @@ export function describeClient(
   });
 }
 
-/** A port that wants `USER`, for the running test. */
-export async function startGuarded(edge: Edge): Promise<number> {
-  const local = await startLocal(edge, { EDGESOCKS_USERS: `${USER.name}:${USER.password}` });
+/** A port that wants a user, for the running test. */
+export async function startGuarded(
+  edge: Edge,
+  { name, password }: { name: string; password: string } = USER,
+): Promise<number> {
+  const local = await startLocal(edge, { EDGESOCKS_USERS: `${name}:${password}` });
   onTestFinished(async () => {
     await local.stop();
   });

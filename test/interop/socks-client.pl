@@ -26,7 +26,7 @@ my %proxy = (
 sub open_by {
     my $socket = IO::Socket::Socks->new(%proxy, @_);
     if (!$socket) {
-        printf STDERR "%s: reply %d\n", "$SOCKS_ERROR", $SOCKS_ERROR + 0;
+        printf STDERR "%s: reply %d\n", "$SOCKS_ERROR", $SOCKS_ERROR->as_num;
         exit 1;
     }
     return $socket;
@@ -54,13 +54,21 @@ if ($command eq "connect") {
     exchange(open_by(ConnectAddr => $host, ConnectPort => $port));
 }
 
+# The second reply of BIND. accept() of 0.74 lacks a "$" and reads SOCKS5's, whatever the version.
+sub accept_by {
+    my ($socket) = @_;
+    return $socket->accept() if $version == 5;
+    push @{ ${*$socket}->{SOCKS}->{queue} }, ["_socks4_connect_reply", [], undef, [], 0];
+    return defined $socket->_run_queue();
+}
+
 # As active FTP does it: over one connection the target is told where to make the other.
 if ($command eq "bind") {
     my $control = open_by(ConnectAddr => $host, ConnectPort => $port);
     my $data = open_by(BindAddr => $host, BindPort => $port);
     my ($bound_host, $bound_port) = $data->dst();
     syswrite $control, "$bound_host $bound_port\n";
-    $data->accept() or die "accept: $SOCKS_ERROR";
+    accept_by($data) or die "accept: $SOCKS_ERROR";
     my ($peer_host, $peer_port) = $data->dst();
     print STDERR "peer $peer_host $peer_port\n";
     exchange($data);
@@ -68,7 +76,7 @@ if ($command eq "bind") {
 
 if ($command eq "udp") {
     my $socket = open_by(UdpAddr => "0.0.0.0", UdpPort => 0);
-    $socket->send($request, 0, sockaddr_in($port, inet_aton($host))) or die "send: $!";
+    $socket->send($request, 0, pack_sockaddr_in($port, inet_aton($host))) or die "send: $!";
     $socket->recv(my $answer, 65536) or die "recv: $!";
     print $answer;
     exit 0;

@@ -25,9 +25,7 @@ describe("Gate.enter()", () => {
   it("refuses who is one too many, until somebody leaves", () => {
     const gate = new Gate({ ...open, maxClients: 2 });
     const [first] = [gate.enter("127.0.0.1"), gate.enter("127.0.0.2")];
-    const third = gate.enter("127.0.0.3");
-    expect(third.refusal).toBe("general");
-    third.leave();
+    expect(gate.enter("127.0.0.3").refusal).toBe("general");
     first?.leave();
     expect(gate.enter("127.0.0.3").refusal).toBeUndefined();
   });
@@ -36,11 +34,16 @@ describe("Gate.enter()", () => {
     const gate = new Gate({ ...open, maxClientsPerAddress: 1 });
     const one = gate.enter("127.0.0.1");
     expect(gate.enter("127.0.0.2").refusal).toBeUndefined();
-    const again = gate.enter("127.0.0.1");
-    expect(again.refusal).toBe("general");
-    again.leave();
-    again.leave();
     expect(gate.enter("127.0.0.1").refusal).toBe("general");
     one.leave();
+    one.leave();
+    expect(gate.enter("127.0.0.1").refusal).toBeUndefined();
+    expect(gate.enter("127.0.0.1").refusal).toBe("general");
+  });
+
+  it("does not count those that the list refuses", () => {
+    const gate = new Gate({ ...open, allow: ranges("127.0.0.1/32"), maxClients: 1 });
+    for (let i = 0; i < 5; i++) expect(gate.enter("127.0.0.2").refusal).toBe("denied");
+    expect(gate.enter("127.0.0.1").refusal).toBeUndefined();
   });
 });

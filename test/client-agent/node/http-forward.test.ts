@@ -50,6 +50,15 @@ describe("forward()", () => {
     await client.until("second.");
   });
 
+  it("cuts off a client that sends more than 64 requests ahead of their answers", async () => {
+    const { agent, client, ask } = await startSite(() => {});
+    for (let i = 0; i < 66; i++) ask("GET", "/");
+    await client.end();
+    expect(agent.log.lines.filter((line) => line.startsWith("warn "))).toEqual([
+      expect.stringContaining("Cannot take more than 64 requests ahead of their answers"),
+    ]);
+  });
+
   it.each([
     ["with its length", "Content-Length: 11\r\n", "hello world"],
     ["in chunks", "Transfer-Encoding: chunked\r\n", "6\r\nhello \r\n5\r\nworld\r\n0\r\n\r\n"],

@@ -58,7 +58,7 @@ describe("serveBind()", () => {
     expect(listening.channel.hasEnded).toBe(true);
   });
 
-  it("gives the peer up after two minutes, by RESET", async () => {
+  it("gives the peer up after two minutes, by FAILED", async () => {
     const { clock, stream, listening, agent } = await listeningBridge();
     const second = fateOf(stream.answer());
     await clock.advance(119_999);
@@ -70,7 +70,7 @@ describe("serveBind()", () => {
       message: "Cannot bind: nobody connected within 120 s",
     });
     expect(told(agent.carriers.sent.right)).toEqual({
-      types: [FrameType.Opened, FrameType.Reset],
+      types: [FrameType.Opened, FrameType.Failed],
       reason: "timed-out",
     });
   });
