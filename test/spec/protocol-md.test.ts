@@ -167,7 +167,9 @@ describe("PROTOCOL.md appendix A", () => {
       expect(decodeNaively(message)).toEqual(frames);
     });
 
-    it.runIf(isCanonical)("is what the frames encode to", () => {
+    // Others decode alike but are encoded otherwise: PROTOCOL.md marks them.
+    if (!isCanonical) return;
+    it("is what the frames encode to", () => {
       expect(toHex(encodeFrames(...frames.map(frameOfJson)))).toBe(toHex(message));
     });
   });
