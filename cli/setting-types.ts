@@ -56,6 +56,20 @@ export function seconds(min: number, max: number) {
   );
 }
 
+/** A TOML list of texts, or one text with commas. */
+function texts(words: string) {
+  return v.union(
+    [
+      v.array(v.string()),
+      v.pipe(
+        v.string(),
+        v.transform((text) => text.split(",")),
+      ),
+    ],
+    words,
+  );
+}
+
 const NAME_AND_PASSWORD = /^([^:]+):(.+)$/;
 /** What RFC 1929 section 2 has room for, in bytes. */
 const MAX_CREDENTIAL = 255;
@@ -64,16 +78,7 @@ const USERS_WORDS =
 
 /** A list of NAME:PASSWORD, or the same joined by commas → a map of passwords by name. */
 export const users = v.pipe(
-  v.union(
-    [
-      v.array(v.string()),
-      v.pipe(
-        v.string(),
-        v.transform((text) => text.split(",")),
-      ),
-    ],
-    USERS_WORDS,
-  ),
+  texts(USERS_WORDS),
   v.rawTransform(({ dataset, addIssue, NEVER }) => {
     const passwords = new Map<string, string>();
     for (const entry of dataset.value) {
@@ -108,16 +113,7 @@ const RANGES_WORDS =
 
 /** A list of CIDR ranges, or the same joined by commas. */
 export const ranges = v.pipe(
-  v.union(
-    [
-      v.array(v.string()),
-      v.pipe(
-        v.string(),
-        v.transform((text) => text.split(",")),
-      ),
-    ],
-    RANGES_WORDS,
-  ),
+  texts(RANGES_WORDS),
   v.rawTransform(({ dataset, addIssue, NEVER }) => {
     const texts = dataset.value.map((text) => text.trim());
     if (texts.every((text) => ipaddr.isValidCIDR(text))) {

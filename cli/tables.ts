@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import type { SettingsTable } from "./settings.ts";
+import type { Setting, SettingsTable } from "./settings.ts";
 import { count, edgeUrl, endpoint, ranges, seconds, toggle, users } from "./setting-types.ts";
 
 const path = v.pipe(v.string("expected a file name"), v.nonEmpty("expected a file name"));
@@ -42,6 +42,13 @@ const key = {
     help: "Name of the secret, the same on both sides",
   },
 } as const satisfies SettingsTable;
+
+const clientPort = {
+  schema: endpoint,
+  value: "address",
+  fallback: "127.0.0.1:1080",
+  help: "Address of the port for SOCKS and HTTP clients",
+} as const satisfies Setting;
 
 const listener = {
   users: {
@@ -91,12 +98,7 @@ const runtime = v.picklist(["node", "workerd"], "expected node or workerd");
 /** The settings of each command. */
 export const tables = {
   local: {
-    listen: {
-      schema: endpoint,
-      value: "address",
-      fallback: "127.0.0.1:1080",
-      help: "Address of the port for SOCKS and HTTP clients",
-    },
+    listen: clientPort,
     admin: {
       schema: endpoint,
       value: "address",
@@ -120,12 +122,7 @@ export const tables = {
     ...common,
   },
   agent: {
-    listen: {
-      schema: endpoint,
-      value: "address",
-      fallback: "127.0.0.1:1080",
-      help: "Address of the port for SOCKS and HTTP clients",
-    },
+    listen: clientPort,
     admin: {
       schema: endpoint,
       value: "address",

@@ -1,7 +1,6 @@
 import type { Clock } from "../protocol/clock.ts";
-import type { Hello } from "../protocol/hello.ts";
+import { emptyHello, type Hello } from "../protocol/hello.ts";
 import type { Log } from "../protocol/log.ts";
-import { PROTOCOL_VERSION } from "../protocol/wire.ts";
 import { type Dial, Uplink } from "./carriers/uplink.ts";
 import { FrontDoor } from "./listeners/front-door.ts";
 import { Gate, type GateSettings } from "./listeners/gate.ts";
@@ -35,19 +34,10 @@ export interface Agent {
 
 /** What an agent grants the edge; its memory is bounded by `sessionWindow`. */
 const hello: Hello = {
-  version: PROTOCOL_VERSION,
+  ...emptyHello,
   streamWindow: 262_144,
   sessionWindow: 67_108_864,
   carrierWindow: 1_048_576,
-  maxStreams: 0,
-  maxCarriers: 1,
-  capabilities: 0,
-  session: new Uint8Array(),
-  resumeWindow: 0,
-  runtime: "",
-  place: "",
-  maxAge: 0,
-  maxOpens: 0,
 };
 
 export function createAgent(options: AgentOptions): Agent {

@@ -22,6 +22,8 @@ export class Bridge {
   readonly #sessions = new Map<string, Session>();
   /** Carriers whose agent has not said HELLO yet. */
   readonly #greeting = new Set<Link>();
+  /** Sessions that ended because their agent broke PROTOCOL.md. */
+  #violations = 0;
 
   constructor(options: BridgeOptions) {
     this.#options = options;
@@ -76,8 +78,9 @@ export class Bridge {
       accept: (incoming) => void serveStream(incoming, this.#options),
       closed: (reason) => {
         this.#sessions.delete(key);
-        const level = reason instanceof ProtocolError ? "warn" : "info";
-        log[level]("A session ended", because(reason));
+        if (!(reason instanceof ProtocolError)) return log.info("A session ended", because(reason));
+        const violations = ++this.#violations;
+        log.warn("An agent broke the protocol", { ...because(reason), violations });
       },
     });
     this.#sessions.set(key, session);

@@ -1,5 +1,4 @@
-import { type Hello } from "../protocol/hello.ts";
-import { PROTOCOL_VERSION } from "../protocol/wire.ts";
+import { emptyHello, type Hello } from "../protocol/hello.ts";
 
 /** What one session may cost an edge; all of it is in the edge's HELLO. */
 export interface EdgeLimits {
@@ -29,14 +28,5 @@ export function helloOf(
   runtime: string,
   place: string,
 ): Omit<Hello, "session"> {
-  return {
-    version: PROTOCOL_VERSION,
-    ...limits,
-    capabilities,
-    resumeWindow: 0,
-    runtime,
-    place,
-    maxAge: 0,
-    maxOpens: 0,
-  };
+  return { ...emptyHello, ...limits, capabilities, runtime, place };
 }

@@ -1,6 +1,6 @@
 import { ByteReader, ByteWriter, encodeText } from "./bytes.ts";
 import { ProtocolError } from "./errors.ts";
-import { HelloParameter, MAX_SESSION_TOKEN, MAX_TEXT } from "./wire.ts";
+import { HelloParameter, MAX_SESSION_TOKEN, MAX_TEXT, PROTOCOL_VERSION } from "./wire.ts";
 
 /** What one end says of itself when a carrier begins (PROTOCOL.md section 4.1). */
 export interface Hello {
@@ -27,8 +27,9 @@ export interface Hello {
   readonly maxOpens: number;
 }
 
-/** What a parameter is when a HELLO leaves it out. */
-const absent = {
+/** A HELLO that says nothing but its version: what each parameter is when it is left out. */
+export const emptyHello: Hello = {
+  version: PROTOCOL_VERSION,
   streamWindow: 0,
   sessionWindow: 0,
   carrierWindow: 0,
@@ -43,7 +44,7 @@ const absent = {
   maxOpens: 0,
 };
 
-type Field = keyof typeof absent;
+type Field = Exclude<keyof Hello, "version">;
 
 interface FieldCodec {
   readonly id: HelloParameter;
@@ -86,7 +87,7 @@ export function encodeHello(writer: ByteWriter, hello: Hello): void {
 /** The inverse of encodeHello(); unknown parameters are passed over. */
 export function decodeHello(payload: Uint8Array): Hello {
   const reader = new ByteReader(payload);
-  const hello: Record<string, unknown> = { ...absent, version: reader.u8() };
+  const hello: Record<string, unknown> = { ...emptyHello, version: reader.u8() };
   const seen = new Set<number>();
   while (reader.remaining > 0) {
     const id = reader.u8();

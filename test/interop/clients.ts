@@ -70,9 +70,13 @@ function npmVersion(name: string): string | undefined {
   }
 }
 
-export function versionOf({ debian, npm }: Client): string {
-  if (npm !== undefined) return npmVersion(npm) ?? "";
-  return (debian === undefined ? undefined : debianVersion(debian)) ?? "";
+/** The versions of all that a client consists of. */
+export function versionOf(client: Client): string {
+  if (client.npm !== undefined) return npmVersion(client.npm) ?? "";
+  const packages = debianPackagesOf(client);
+  const versions = packages.map((name) => debianVersion(name) ?? "none");
+  if (versions.length === 1) return versions.join("");
+  return packages.map((name, i) => `${name} ${versions[i] ?? ""}`).join(", ");
 }
 
 /** Why the tests of a client cannot run; undefined when they can. */

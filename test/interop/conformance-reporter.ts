@@ -46,6 +46,16 @@ denied, and what the client makes of the answer.
 
 ${tableOf(findings)}
 
+## Notes
+
+- dig of BIND 9.18 sends by a system call that Dante's library does not see, so that its datagrams never reach any
+  proxy. The test takes \`sendmmsg\` away from it; drill needs no such help.
+- Dante goes to loopback without the proxy unless \`SOCKS_AUTOADD_LANROUTES=no\`; tsocks always does, so that its tests
+  use 0.0.0.0, which is loopback to the edge. The tests of these two, of proxychains4 and of the browsers count the
+  streams of the agent: a client that went past the proxy fails them.
+- \`accept()\` of IO::Socket::Socks 0.74 reads a reply of SOCKS5 whatever the version; for SOCKS4 the test reads the
+  right one. It has no RESOLVE either: the test sends its CONNECT with that command.
+
 ## What was tried
 
 ${listOf(findings)}

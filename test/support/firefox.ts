@@ -9,7 +9,7 @@ export interface FirefoxProxy {
   readonly remoteDns: boolean;
 }
 
-/** Without these Firefox asks its maker for updates, experiments and more, through the proxy too. */
+/** Turns off most of what Firefox asks its maker for: updates, experiments, reports. */
 const QUIET = {
   "app.normandy.enabled": false,
   "app.shield.optoutstudies.enabled": false,
@@ -40,7 +40,6 @@ const QUIET = {
   "network.prefetch-next": false,
   "network.trr.mode": 5,
   "nimbus.rollouts.enabled": false,
-  "services.settings.server": "http://127.0.0.1:9/",
   "toolkit.telemetry.enabled": false,
   "toolkit.telemetry.unified": false,
   "toolkit.telemetry.server": "",
@@ -64,20 +63,21 @@ export function startFirefox(
   return spawn(program, args, { env, stdio: "ignore" });
 }
 
+/**
+ * A proxy for loopback alone: Firefox asks its maker for settings, advertisements and more whatever
+ * QUIET says, and all of that ends at a port where nobody listens.
+ */
 function proxyPreferences({ scheme, port, remoteDns }: FirefoxProxy): object {
-  const always = {
-    "network.proxy.type": 1,
-    "network.proxy.allow_hijacking_localhost": true,
-    "network.proxy.no_proxies_on": "",
-  };
-  if (scheme === "http") {
-    return { ...always, "network.proxy.http": "127.0.0.1", "network.proxy.http_port": port };
-  }
+  const word = { socks4: "SOCKS4", socks5: "SOCKS5", http: "PROXY" }[scheme];
+  const script = `function FindProxyForURL(url, host) {
+    const isOurs = host === "127.0.0.1" || host === "localhost";
+    return isOurs ? "${word} 127.0.0.1:${port}" : "PROXY 127.0.0.1:9";
+  }`;
   return {
-    ...always,
-    "network.proxy.socks": "127.0.0.1",
-    "network.proxy.socks_port": port,
-    "network.proxy.socks_version": Number(scheme.slice(-1)),
+    "network.proxy.type": 2,
+    "network.proxy.autoconfig_url": `data:text/javascript,${encodeURIComponent(script)}`,
+    "network.proxy.allow_hijacking_localhost": true,
+    "network.proxy.failover_direct": false,
     "network.proxy.socks_remote_dns": remoteDns,
     "network.proxy.socks5_remote_dns": remoteDns,
   };

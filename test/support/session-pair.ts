@@ -1,26 +1,18 @@
-import type { Hello } from "../../protocol/hello.ts";
+import { emptyHello, type Hello } from "../../protocol/hello.ts";
 import { Link } from "../../protocol/link.ts";
 import { type IncomingStream, Session } from "../../protocol/session.ts";
-import { PROTOCOL_VERSION } from "../../protocol/wire.ts";
 import { type CarrierPair, carrierPair } from "./carrier-pair.ts";
 import { FakeClock } from "./fake-clock.ts";
 
 /** A HELLO with small, round windows; `changes` replaces fields. */
 export function helloWith(changes: Partial<Hello> = {}): Hello {
   return {
-    version: PROTOCOL_VERSION,
+    ...emptyHello,
     streamWindow: 1000,
     sessionWindow: 4000,
     carrierWindow: 2000,
     maxStreams: 8,
     maxCarriers: 4,
-    capabilities: 0,
-    session: new Uint8Array(),
-    resumeWindow: 0,
-    runtime: "",
-    place: "",
-    maxAge: 0,
-    maxOpens: 0,
     ...changes,
   };
 }
