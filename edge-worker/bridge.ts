@@ -80,7 +80,7 @@ export class Bridge {
         this.#sessions.delete(key);
         if (!(reason instanceof ProtocolError)) return log.info("A session ended", because(reason));
         const violations = ++this.#violations;
-        log.warn("An agent broke the protocol", { ...because(reason), violations });
+        log.warn("A session ended by a breach of the protocol", { ...because(reason), violations });
       },
     });
     this.#sessions.set(key, session);
