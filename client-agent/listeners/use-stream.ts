@@ -1,6 +1,6 @@
 import { type ByteChannel, type RelayTotals, relay } from "../../protocol/channel.ts";
 import type { Clock } from "../../protocol/clock.ts";
-import { reasonOf } from "../../protocol/errors.ts";
+import { reasonOf, StreamError } from "../../protocol/errors.ts";
 import { Command } from "../../protocol/wire.ts";
 import type { Opened } from "./gateway.ts";
 import type { Tunnel } from "./request.ts";
@@ -24,10 +24,15 @@ export async function useStream(
   const { request, client } = tunnel;
   const { stream, bound, rest } = opened;
   switch (request.command) {
-    case Command.Bind:
+    case Command.Bind: {
       await client.write(request.replies.success(bound));
-      if (!(await peerCame(tunnel, opened))) return "answered";
-      break;
+      // Read ahead, as this is how a client that leaves while it waits is noticed.
+      const ahead = client.read();
+      if (!(await peerCame(tunnel, opened, ahead))) return "answered";
+      const patient = withHead(ahead, client);
+      await relay(rest.length > 0 ? withHead(rest, patient) : patient, stream, context.totals);
+      return "relayed";
+    }
     case Command.UdpAssociate:
       await associate(tunnel, opened, context);
       return "answered";
@@ -44,7 +49,10 @@ export async function useStream(
 }
 
 /** A channel that reads `head` first. A relay of it need not wait for that to be taken. */
-function withHead(head: Uint8Array, channel: ByteChannel): ByteChannel {
+function withHead(
+  head: Uint8Array | Promise<Uint8Array | null>,
+  channel: ByteChannel,
+): ByteChannel {
   let isRead = false;
   return {
     read: () => {
@@ -60,7 +68,18 @@ function withHead(head: Uint8Array, channel: ByteChannel): ByteChannel {
 }
 
 /** The second reply of BIND (RFC 1928 section 4): who has connected, or that nobody did. */
-async function peerCame({ request, client }: Tunnel, { stream }: Opened): Promise<boolean> {
+async function peerCame(
+  { request, client }: Tunnel,
+  { stream }: Opened,
+  ahead: Promise<Uint8Array | null>,
+): Promise<boolean> {
+  ahead.then(
+    (chunk) => {
+      if (chunk === null) stream.abort(new StreamError("cancelled", "The client has left"));
+    },
+    // A client that breaks off has reset the stream already.
+    () => {},
+  );
   try {
     const peer = await stream.answer();
     await client.write(request.replies.success(peer));

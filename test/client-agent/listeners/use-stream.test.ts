@@ -38,6 +38,28 @@ describe("useStream(), BIND", () => {
     expect(await stream.read()).toEqual(hex("ab"));
   });
 
+  it("takes the stream back when the client leaves while it waits", async () => {
+    const { stream, clock, client, isServed, agent } = await asking("02");
+    stream.confirm(bound);
+    await clock.run();
+    client.farEnd();
+    await clock.run();
+    await expect(stream.read()).rejects.toMatchObject({ reason: "cancelled" });
+    expect([agent.streamCount, isServed()]).toEqual([0, true]);
+  });
+
+  it("keeps what the client sends before the peer has come", async () => {
+    const { stream, clock, client } = await asking("02", "61");
+    stream.confirm(bound);
+    await clock.run();
+    client.arrive(hex("62"));
+    await clock.run();
+    stream.confirm(peer);
+    await clock.run();
+    expect(await stream.read()).toEqual(hex("61"));
+    expect(await stream.read()).toEqual(hex("62"));
+  });
+
   it("tells when nobody came, and ends the connection", async () => {
     const { stream, clock, told, client, isServed } = await asking("02");
     stream.confirm(bound);
