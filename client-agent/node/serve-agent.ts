@@ -4,6 +4,7 @@ import { nodeClock } from "../../protocol/node/node-clock.ts";
 import { createAgent } from "../agent.ts";
 import type { GateSettings } from "../listeners/gate.ts";
 import { type AdminServer, serveAdmin } from "./admin.ts";
+import { checkDescriptorLimit } from "./descriptor-limit.ts";
 import { createDial } from "./dial-carrier.ts";
 import { connectReplies } from "./http-answer.ts";
 import { HttpProxy } from "./http-proxy.ts";
@@ -39,6 +40,7 @@ const DRAIN_POLL_MS = 50;
 /** Starts the agent on Node. @throws the listeners' own errors (EADDRINUSE, EACCES ...) */
 export async function serveAgent(options: NodeAgentOptions): Promise<RunningAgent> {
   const { handshakeTimeoutMs } = options;
+  checkDescriptorLimit(options.gate.maxClients, options.log);
   const { door, gateway, users, uplink, metrics } = createAgent({
     clock: nodeClock,
     log: options.log,
