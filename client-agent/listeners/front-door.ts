@@ -1,5 +1,5 @@
 import type { ByteChannel } from "../../protocol/channel.ts";
-import type { Clock } from "../../protocol/clock.ts";
+import type { Cancel, Clock } from "../../protocol/clock.ts";
 import {
   type FailureReason,
   HandshakeError,
@@ -32,6 +32,9 @@ export interface FrontDoorOptions {
 
 /** How long a client may take to close after a failure reply (RFC 1928 section 6: 10 s at most). */
 const LINGER_MS = 5000;
+
+/** SOCKS4 asks for one message: who is still at its NULs then has forgotten one. */
+const SOCKS4_TIMEOUT_MS = 10_000;
 
 /** Serves the clients of a listening port, one `serve()` each. */
 export class FrontDoor {
@@ -78,13 +81,19 @@ export class FrontDoor {
     hasHttp: boolean,
   ): Promise<ClientRequest | undefined> {
     const { clock, handshakeTimeoutMs, users } = this.#options;
-    const cancelTimer = clock.after(handshakeTimeoutMs, () => {
-      const text = `Cannot finish the handshake: nothing within ${handshakeTimeoutMs / 1000} s`;
-      client.abort(new HandshakeError("ERR_HANDSHAKE_TIMEOUT", text));
-    });
+    const expireAfter = (limitMs: number): Cancel =>
+      clock.after(limitMs, () => {
+        const text = `Cannot finish the handshake: nothing within ${limitMs / 1000} s`;
+        client.abort(new HandshakeError("ERR_HANDSHAKE_TIMEOUT", text));
+      });
+    let cancelTimer = expireAfter(handshakeTimeoutMs);
     try {
       if (isMethodLetter(await reader.peek()) && hasHttp) return undefined;
       const [version = -1] = await reader.exactly(1);
+      if (version === SOCKS4_VERSION) {
+        cancelTimer();
+        cancelTimer = expireAfter(Math.min(handshakeTimeoutMs, SOCKS4_TIMEOUT_MS));
+      }
       return await drive(handshakeOf(version, users), client, reader);
     } finally {
       cancelTimer();

@@ -65,6 +65,17 @@ describe("FrontDoor.serve() on a handshake that fails", () => {
     expect(door.log.lines).toEqual([expect.stringMatching(/^warn .*nothing within 7 s/)]);
   });
 
+  it("gives SOCKS4 10 s for its request, whose NUL may never come", async () => {
+    const client = new FakeChannel(hex("04 01 0050 01020304 61626364"));
+    const door = await clientAtDoor({ handshakeTimeoutMs: 30_000 }, client);
+    await door.clock.advance(9999);
+    expect(door.client.abortReason).toBeUndefined();
+    await door.clock.advance(1);
+    expect(door.client.abortReason).toMatchObject({ code: "ERR_HANDSHAKE_TIMEOUT" });
+    await door.served;
+    expect(door.clock.timerCount).toBe(door.idleTimers);
+  });
+
   it("has no time limit once the request is there", async () => {
     const door = await clientAtDoor(
       { handshakeTimeoutMs: 7000 },
