@@ -42,6 +42,7 @@ export async function startLocal(settings: LocalSettings): Promise<Service> {
       users: settings.users ?? new Map<string, string>(),
       handshakeTimeoutMs: settings["handshake-timeout"],
       gate: gateOf(settings),
+      isolate: settings.isolate,
       log,
     });
     return {
@@ -72,6 +73,7 @@ export async function startAgent(settings: AgentSettings): Promise<Service> {
     users: settings.users ?? new Map<string, string>(),
     handshakeTimeoutMs: settings["handshake-timeout"],
     gate: gateOf(settings),
+    isolate: settings.isolate,
     log: createLog(settings),
   });
   const admin = agent.admin ? ` admin ${formatEndpoint(agent.admin)}` : "";

@@ -65,6 +65,12 @@ const listener = {
 } as const satisfies SettingsTable;
 
 const access = {
+  isolate: {
+    schema: v.picklist(["none", "user"], "expected none or user"),
+    value: "kind",
+    fallback: "none",
+    help: "user: connections of different users never share a session with the edge",
+  },
   allow: {
     schema: ranges,
     value: "cidrs",

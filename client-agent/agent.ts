@@ -2,6 +2,7 @@ import type { Clock } from "../protocol/clock.ts";
 import { emptyHello, type Hello } from "../protocol/hello.ts";
 import type { Log } from "../protocol/log.ts";
 import { type Dial, Uplink } from "./carriers/uplink.ts";
+import { type Isolation, Uplinks } from "./carriers/uplinks.ts";
 import { FrontDoor } from "./listeners/front-door.ts";
 import { Gate, type GateSettings } from "./listeners/gate.ts";
 import { Gateway } from "./listeners/gateway.ts";
@@ -20,6 +21,7 @@ export interface AgentOptions {
   readonly users: ReadonlyMap<string, string>;
   readonly handshakeTimeoutMs: number;
   readonly gate: GateSettings;
+  readonly isolate: Isolation;
   readonly openUdp: OpenUdp;
 }
 
@@ -28,7 +30,7 @@ export interface Agent {
   readonly door: FrontDoor;
   readonly gateway: Gateway;
   readonly users: Users;
-  readonly uplink: Uplink;
+  readonly uplinks: Uplinks;
   readonly metrics: Metrics;
 }
 
@@ -43,9 +45,9 @@ const hello: Hello = {
 export function createAgent(options: AgentOptions): Agent {
   const { clock, log, handshakeTimeoutMs, openUdp } = options;
   const metrics = new Metrics();
-  const uplink = new Uplink({ ...options, metrics, hello });
+  const uplinks = new Uplinks(options.isolate, () => new Uplink({ ...options, metrics, hello }));
   const users = createUsers(options.users);
-  const gateway = new Gateway({ log, metrics, session: () => uplink.session() });
+  const gateway = new Gateway({ log, metrics, session: (user) => uplinks.session(user) });
   const gate = new Gate(options.gate);
   const door = new FrontDoor({
     gate,
@@ -57,5 +59,5 @@ export function createAgent(options: AgentOptions): Agent {
     gateway,
     openUdp,
   });
-  return { door, gateway, users, uplink, metrics };
+  return { door, gateway, users, uplinks, metrics };
 }

@@ -11,8 +11,8 @@ import type { ClientRequest } from "./request.ts";
 export interface GatewayOptions {
   readonly log: Log;
   readonly metrics: Metrics;
-  /** A session to open streams in, or StreamError "edge-unavailable". */
-  readonly session: () => Promise<Session>;
+  /** A session to open a user's streams in, or StreamError "edge-unavailable". */
+  readonly session: (user: string | undefined) => Promise<Session>;
 }
 
 /** A stream that the edge has answered. */
@@ -35,7 +35,7 @@ export class Gateway {
 
   /** Opens a stream for as long as `client` does not break. A failure is counted, then thrown. */
   async open(
-    { command, address }: Pick<ClientRequest, "command" | "address">,
+    { command, address, user }: Pick<ClientRequest, "command" | "address" | "user">,
     client: Pick<ByteChannel, "onceFailed">,
     early: Uint8Array,
   ): Promise<Opened> {
@@ -43,7 +43,7 @@ export class Gateway {
       if (!commands.has(command)) {
         throw new StreamError("command-unsupported", `Cannot serve command ${command}`);
       }
-      const session = await this.#options.session();
+      const session = await this.#options.session(user);
       const { stream, sent } = session.open(command, address, early);
       // A client that breaks off does not wait for the answer, nor must the edge go on dialling.
       client.onceFailed((reason) => stream.abort(reason));

@@ -22,6 +22,8 @@ export interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly target: HttpTarget;
+  /** Who asks; undefined when nobody had to say. */
+  readonly user: string | undefined;
 }
 
 /** How long a target may take to close after its answer is complete. */
@@ -61,10 +63,10 @@ export async function forward(exchange: Exchange): Promise<void> {
 
 /** Opens a stream to the target, and starts the request on it. */
 async function openUpstream(
-  { clock, connection, gateway, request, target }: Exchange,
+  { clock, connection, gateway, request, target, user }: Exchange,
   headers: string[],
 ): Promise<UpstreamRequest> {
-  const wanted = { command: Command.Connect, address: target.address };
+  const wanted = { command: Command.Connect, address: target.address, user };
   const { stream } = await gateway.open(wanted, connection, new Uint8Array());
   const totals = { leftToRight: 0, rightToLeft: 0 };
   const duplex = new ChannelDuplex(stream, totals);

@@ -70,9 +70,9 @@ export class HttpProxy {
   async #take(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const connection = this.#connections.get(request.socket);
     await connection?.take(request, response, async () => {
-      authorize(this.#options.users, request.headers["proxy-authorization"]);
+      const user = authorize(this.#options.users, request.headers["proxy-authorization"]);
       const target = parseAbsoluteForm(request.method ?? "", request.url ?? "");
-      await forward({ ...this.#options, connection, request, response, target });
+      await forward({ ...this.#options, connection, request, response, target, user });
     });
   }
 

@@ -2,6 +2,7 @@ import type { Admission } from "../../protocol/admission.ts";
 import type { Log } from "../../protocol/log.ts";
 import { nodeClock } from "../../protocol/node/node-clock.ts";
 import { createAgent } from "../agent.ts";
+import type { Isolation } from "../carriers/uplinks.ts";
 import type { GateSettings } from "../listeners/gate.ts";
 import { type AdminServer, serveAdmin } from "./admin.ts";
 import { checkDescriptorLimit } from "./descriptor-limit.ts";
@@ -25,6 +26,7 @@ export interface NodeAgentOptions {
   readonly users: ReadonlyMap<string, string>;
   readonly handshakeTimeoutMs: number;
   readonly gate: GateSettings;
+  readonly isolate: Isolation;
   readonly log: Log;
 }
 
@@ -41,7 +43,7 @@ const DRAIN_POLL_MS = 50;
 export async function serveAgent(options: NodeAgentOptions): Promise<RunningAgent> {
   const { handshakeTimeoutMs } = options;
   checkDescriptorLimit(options.gate.maxClients, options.log);
-  const { door, gateway, users, uplink, metrics } = createAgent({
+  const { door, gateway, users, uplinks, metrics } = createAgent({
     clock: nodeClock,
     log: options.log,
     random: Math.random,
@@ -50,6 +52,7 @@ export async function serveAgent(options: NodeAgentOptions): Promise<RunningAgen
     users: options.users,
     handshakeTimeoutMs,
     gate: options.gate,
+    isolate: options.isolate,
     openUdp,
   });
   const proxy = new HttpProxy({ clock: nodeClock, gateway, users, handshakeTimeoutMs });
@@ -61,7 +64,7 @@ export async function serveAgent(options: NodeAgentOptions): Promise<RunningAgen
     }),
   );
   const admin = await serveAdminBeside(socks, options, metrics);
-  const running = uplink.run();
+  const running = uplinks.run();
   const stop = async (drainMs: number): Promise<void> => {
     socks.close();
     proxy.close();
@@ -70,7 +73,7 @@ export async function serveAgent(options: NodeAgentOptions): Promise<RunningAgen
     while (socks.count > 0 && nodeClock.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
     }
-    uplink.stop();
+    uplinks.stop();
     socks.destroy();
     await running;
   };

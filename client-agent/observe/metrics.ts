@@ -7,7 +7,7 @@ export class Metrics {
   readonly #registry = new Registry();
   readonly #clients = this.#gauge("edgesocks_clients", "Connections of local clients now");
   readonly #streams = this.#gauge("edgesocks_streams", "Streams through the edge now");
-  readonly #edge = this.#gauge("edgesocks_edge_up", "1 while there is a session with the edge");
+  readonly #edge = this.#gauge("edgesocks_edge_up", "Sessions with the edge now");
   readonly #opened = this.#counter("edgesocks_streams_opened_total", "Streams opened");
   readonly #turnedAway = this.#counter(
     "edgesocks_clients_failed_total",
@@ -62,7 +62,7 @@ export class Metrics {
   }
 
   edgeUp(isUp: boolean): void {
-    this.#edge.set(isUp ? 1 : 0);
+    this.#edge.inc(isUp ? 1 : -1);
   }
 
   carrierFailed(error: unknown): void {

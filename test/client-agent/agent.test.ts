@@ -12,7 +12,7 @@ describe("createAgent()", () => {
   it("serves a client that named itself by a stream of its edge", async () => {
     const clock = new FakeClock();
     const edge = new FakeEdge(clock);
-    const { door, uplink, metrics } = createAgent({
+    const { door, uplinks, metrics } = createAgent({
       clock,
       log: recordedLog(),
       random: () => 0,
@@ -21,9 +21,10 @@ describe("createAgent()", () => {
       users: new Map([["alice", "secret"]]),
       handshakeTimeoutMs: 30_000,
       gate: openGate,
+      isolate: "none",
       openUdp: () => Promise.reject(new Error("There is no UDP here")),
     });
-    const running = uplink.run();
+    const running = uplinks.run();
     const greeting = hex("05 01 02  01 05 616c696365 06 736563726574");
     const client = new FakeChannel(greeting, hex("05 01 00 01 01020304 0050"));
     const served = door.serve(client);
@@ -36,7 +37,7 @@ describe("createAgent()", () => {
     await served;
     expect(toHex(client.written)).toBe("0502 0100 05020001 000000000000".replaceAll(" ", ""));
     expect(await metricValue(metrics, 'edgesocks_requests_failed_total{reason="denied"}')).toBe(1);
-    uplink.stop();
+    uplinks.stop();
     await clock.run();
     await running;
     expect(clock.timerCount).toBe(0);

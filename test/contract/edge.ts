@@ -43,6 +43,7 @@ export function describeEdge(name: string, start: StartEdge): void {
       users: new Map<string, string>(),
       handshakeTimeoutMs: 30_000,
       gate: openGate,
+      isolate: "none",
       log: recordedLog(),
     });
 

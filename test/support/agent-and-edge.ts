@@ -48,6 +48,7 @@ export async function startAgentAndEdge(changes: Changes = {}): Promise<AgentAnd
     users: new Map(),
     handshakeTimeoutMs: 30_000,
     gate: openGate,
+    isolate: "none",
     log: { ...log, info },
     ...agentChanges,
   });

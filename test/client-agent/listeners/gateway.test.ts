@@ -10,7 +10,11 @@ import { metricValue } from "../../support/metric-value.ts";
 import { type SessionPair, sessionPair } from "../../support/session-pair.ts";
 import { fateOf } from "../../support/stream-bytes.ts";
 
-const target = { command: Command.Connect, address: parseAddress("example.com", 443) };
+const target = {
+  command: Command.Connect,
+  address: parseAddress("example.com", 443),
+  user: undefined,
+};
 const bound = parseAddress("192.0.2.7", 4000);
 const nothing = new Uint8Array();
 

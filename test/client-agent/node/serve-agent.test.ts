@@ -40,6 +40,7 @@ async function startAgent(
     users: new Map(),
     handshakeTimeoutMs: 30_000,
     gate: openGate,
+    isolate: "none",
     log: { ...log, info },
     ...changes,
   });
