@@ -34,11 +34,22 @@ export class HttpProxy {
   constructor(options: HttpProxyOptions) {
     this.#options = options;
     // The server's own timers start with listen() and would count a slow body; HttpConnection has one.
-    this.#server = createServer({ headersTimeout: 0, requestTimeout: 0, keepAliveTimeout: 0 });
+    this.#server = createServer({
+      headersTimeout: 0,
+      requestTimeout: 0,
+      keepAliveTimeout: 0,
+      // The target gets a Host of its own; what Node would answer itself could not be counted.
+      requireHostHeader: false,
+    });
     const take = (request: IncomingMessage, response: ServerResponse): void =>
       void this.#take(request, response);
     this.#server.on("request", take);
     this.#server.on("checkContinue", take);
+    this.#server.on("checkExpectation", (request: IncomingMessage) =>
+      this.#connections
+        .get(request.socket)
+        ?.turnAway(new HttpRefusal(417, "Cannot meet the expectation of the request")),
+    );
     this.#server.on("connect", (request, socket, head) =>
       this.#connect(request, socket as Socket, head),
     );

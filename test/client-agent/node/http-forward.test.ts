@@ -50,6 +50,14 @@ describe("forward()", () => {
     await client.until("second.");
   });
 
+  it("answers 417 to an expectation that nobody knows, once", async () => {
+    const { agent, client, ask } = await startSite((_request, response) => response.end());
+    ask("GET", "/", "Expect: wonders\r\n");
+    expect(await client.until("expectation of the request")).toContain("HTTP/1.1 417 ");
+    await client.end();
+    expect(agent.log.lines.filter((line) => line.startsWith("warn "))).toHaveLength(1);
+  });
+
   it("cuts off a client that sends more than 64 requests ahead of their answers", async () => {
     const { agent, client, ask } = await startSite(() => {});
     for (let i = 0; i < 66; i++) ask("GET", "/");
