@@ -33,7 +33,7 @@ export class Bridge {
     return this.#sessions.size;
   }
 
-  /** Takes a carrier that was admitted; `open` starts it. `closed` is called when it has ended. */
+  /** Takes a carrier that was admitted; `open` starts it. */
   accept(open: (events: CarrierEvents) => Carrier): void {
     const { clock, log } = this.#options;
     let token: Uint8Array = new Uint8Array();

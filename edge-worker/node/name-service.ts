@@ -13,8 +13,8 @@ export interface NameService {
 const Rcode = { NoError: 0, ServerFailure: 2, NameError: 3 } as const;
 
 /**
- * What cloudflare-dns.com is to a deployed Worker, for one that runs here: tells whether a name
- * exists, from this machine's own resolver, so that no lookup leaves for a third party.
+ * What cloudflare-dns.com is to a deployed Worker, for one that runs here: answers A, AAAA and PTR
+ * from this machine's own resolver, so that no lookup leaves for a third party.
  */
 export async function serveNameService(): Promise<NameService> {
   const app = new Hono();

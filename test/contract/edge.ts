@@ -240,15 +240,20 @@ export function describeEdge(name: string, start: StartEdge): void {
   });
 
   describe(`${name} without private targets`, () => {
+    let strict: RunningEdge;
+    let strictAgent: RunningAgent;
+    beforeAll(async () => {
+      const connectTimeoutMs = CONNECT_TIMEOUT_MS;
+      strict = await start({ secret, keyId, allowPrivate: false, connectTimeoutMs });
+      strictAgent = await startAgent(strict.port);
+    });
+    afterAll(async () => {
+      await strictAgent.stop(0);
+      await strict.stop(0);
+    });
+
     it("answers REP 2 for loopback, as a literal and as a name", async () => {
       // Only loopback is asked for: a hole in the policy would show, and reach nothing else.
-      const strict = await start({
-        secret,
-        keyId,
-        allowPrivate: false,
-        connectTimeoutMs: CONNECT_TIMEOUT_MS,
-      });
-      const strictAgent = await startAgent(strict.port);
       const target = await startTarget();
       for (const host of [
         "127.0.0.1",
@@ -264,8 +269,6 @@ export function describeEdge(name: string, start: StartEdge): void {
         socket.destroy();
       }
       await target.close();
-      await strictAgent.stop(0);
-      await strict.stop(0);
     });
 
     it("does not reach a name that resolves to this machine", async (context) => {
@@ -273,41 +276,25 @@ export function describeEdge(name: string, start: StartEdge): void {
       const { address } = await lookup(name).catch(() => ({ address: "" }));
       if (!address.startsWith("127."))
         context.skip("this machine's name is not a loopback address");
-      const strict = await start({
-        secret,
-        keyId,
-        allowPrivate: false,
-        connectTimeoutMs: CONNECT_TIMEOUT_MS,
-      });
-      const strictAgent = await startAgent(strict.port);
       const target = await startTarget(() => {}, address);
       const { rep, socket } = await socksConnect(strictAgent.listen.port, name, target.port);
       expect(rep).not.toBe(0);
       expect(target.sockets.size).toBe(0);
       socket.destroy();
       await target.close();
-      await strictAgent.stop(0);
-      await strict.stop(0);
     });
 
     it("answers a stranger's Upgrade as it answers any wrong path", async () => {
-      const edge = await start({
-        secret,
-        keyId,
-        allowPrivate: true,
-        connectTimeoutMs: CONNECT_TIMEOUT_MS,
-      });
       const forged = await new Admission(keyId, "another secret, as long").issue(
         { host: "127.0.0.1", path: "/" },
         Date.now(),
       );
       const [wrongPath, wrongSecret] = await Promise.all([
-        knock(edge.port, "/no/such/path", undefined),
-        knock(edge.port, "/some/path", forged),
+        knock(strict.port, "/no/such/path", undefined),
+        knock(strict.port, "/some/path", forged),
       ]);
       expect(wrongSecret).toEqual(wrongPath);
       expect(wrongPath).toMatch(/^HTTP\/1.1 404 /);
-      await edge.stop(0);
     });
   });
 }

@@ -1,9 +1,9 @@
+import { untilConnected } from "./connected.ts";
 import { openGate } from "./open-gate.ts";
 import { onTestFinished } from "vitest";
 import { type NodeAgentOptions, serveAgent } from "../../client-agent/node/serve-agent.ts";
 import { serveEdge } from "../../edge-worker/node/serve.ts";
 import { Admission } from "../../protocol/admission.ts";
-import type { Log } from "../../protocol/log.ts";
 import { type RecordedLog, recordedLog } from "./log.ts";
 
 /** An agent that has its edge, both on loopback, for the running test only. */
@@ -35,11 +35,7 @@ export async function startAgentAndEdge(changes: Changes = {}): Promise<AgentAnd
     log: edgeLog,
   });
   const log = recordedLog();
-  const connected = Promise.withResolvers<void>();
-  const info: Log["info"] = (message, fields) => {
-    log.info(message, fields);
-    if (message.startsWith("Connected")) connected.resolve();
-  };
+  const watched = untilConnected(log);
   const agent = await serveAgent({
     listen: anyPort,
     admin: anyPort,
@@ -49,10 +45,10 @@ export async function startAgentAndEdge(changes: Changes = {}): Promise<AgentAnd
     handshakeTimeoutMs: 30_000,
     gate: openGate,
     isolate: "none",
-    log: { ...log, info },
+    log: watched.log,
     ...agentChanges,
   });
-  await connected.promise;
+  await watched.connected;
   onTestFinished(async () => {
     await agent.stop(0);
     await edge.stop(0);

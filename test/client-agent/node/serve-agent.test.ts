@@ -1,3 +1,4 @@
+import { untilConnected } from "../../support/connected.ts";
 import { openGate } from "../../support/open-gate.ts";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
@@ -10,7 +11,6 @@ import {
 } from "../../../client-agent/node/serve-agent.ts";
 import { type RunningEdge, serveEdge } from "../../../edge-worker/node/serve.ts";
 import { Admission } from "../../../protocol/admission.ts";
-import type { Log } from "../../../protocol/log.ts";
 import { type RecordedLog, recordedLog } from "../../support/log.ts";
 import { readExactly, readToEnd, socksConnect } from "../../support/socks-client.ts";
 import { closedPort, startTarget, type Target } from "../../support/target.ts";
@@ -28,11 +28,7 @@ async function startAgent(
   changes: Partial<NodeAgentOptions> = {},
   waits = true,
 ): Promise<RunningAgent> {
-  const connected = Promise.withResolvers<void>();
-  const info: Log["info"] = (message, fields) => {
-    log.info(message, fields);
-    if (message.startsWith("Connected")) connected.resolve();
-  };
+  const watched = untilConnected(log);
   const agent = await serveAgent({
     listen: anyPort,
     edge: new URL(`ws://127.0.0.1:${edge.port}/`),
@@ -41,10 +37,10 @@ async function startAgent(
     handshakeTimeoutMs: 30_000,
     gate: openGate,
     isolate: "none",
-    log: { ...log, info },
+    log: watched.log,
     ...changes,
   });
-  if (waits) await connected.promise;
+  if (waits) await watched.connected;
   agents.push(agent);
   return agent;
 }
