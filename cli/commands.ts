@@ -5,11 +5,12 @@ import type { GateSettings } from "../client-agent/listeners/gate.ts";
 import { serveAgent, type Endpoint } from "../client-agent/node/serve-agent.ts";
 import { type RunningEdge, serveEdge } from "../edge-worker/node/serve.ts";
 import { findWorkerd, serveWorkerdEdge } from "../edge-worker/node/serve-workerd.ts";
+import type { AccessEntries } from "../edge-worker/users/access.ts";
 import { ConfigError, messageOf } from "../protocol/errors.ts";
 import type { Log } from "../protocol/log.ts";
 import type { Service } from "./lifecycle.ts";
 import { createLog } from "./logger.ts";
-import { createAdmission, readSecret } from "./secret.ts";
+import { createAdmission, readAccess, readSecret } from "./secret.ts";
 import type { SettingsOf } from "./settings.ts";
 import { readText } from "./sources.ts";
 import type { tables } from "./tables.ts";
@@ -26,8 +27,9 @@ export async function startLocal(settings: LocalSettings): Promise<Service> {
   const secret = randomBytes(32).toString("base64url");
   const keyId = "local";
   const runtime = settings.runtime ?? (findWorkerd() === undefined ? "node" : "workerd");
-  const edge = await startRuntime(runtime, secret, keyId, log, {
+  const edge = await startRuntime(runtime, log, {
     ...settings["edge-listen"],
+    access: { keys: [{ id: keyId, secret }], rules: [] },
     allowPrivate: true,
     connectTimeoutMs: settings["connect-timeout"],
     bridge: "durable",
@@ -84,25 +86,24 @@ export async function startAgent(settings: AgentSettings): Promise<Service> {
 /** `edgesocks edge`: the edge alone. */
 export async function startEdge(settings: EdgeSettings): Promise<Service> {
   const tls = readTls(settings);
-  const edge = await startRuntime(
-    settings.runtime,
-    readSecret(settings),
-    settings["key-id"],
-    createLog(settings),
-    {
-      ...settings.listen,
-      ...(tls ? { tls } : {}),
-      allowPrivate: settings["allow-private"],
-      connectTimeoutMs: settings["connect-timeout"],
-      bridge: settings.bridge,
-    },
-  );
+  const stateFolder = settings["state-dir"];
+  const edge = await startRuntime(settings.runtime, createLog(settings), {
+    ...settings.listen,
+    ...(tls ? { tls } : {}),
+    access: readAccess(settings),
+    ...(stateFolder === undefined ? {} : { stateFolder }),
+    allowPrivate: settings["allow-private"],
+    connectTimeoutMs: settings["connect-timeout"],
+    bridge: settings.bridge,
+  });
   const scheme = tls ? "wss" : "ws";
   const ready = `edge ${scheme}://${formatEndpoint(edge)}/ (${settings.runtime})`;
   return { ready, failed: edge.failed, stop: (drainMs) => edge.stop(drainMs) };
 }
 
 interface RuntimeOptions extends Endpoint {
+  readonly access: AccessEntries;
+  readonly stateFolder?: string;
   readonly tls?: { readonly cert: string; readonly key: string };
   readonly allowPrivate: boolean;
   readonly connectTimeoutMs: number;
@@ -111,17 +112,14 @@ interface RuntimeOptions extends Endpoint {
 
 function startRuntime(
   runtime: "node" | "workerd",
-  secret: string,
-  keyId: string,
   log: Log,
   options: RuntimeOptions,
 ): Promise<RunningEdge> {
-  const admission = createAdmission(keyId, secret);
-  if (runtime === "node") return serveEdge({ ...options, admission, log });
+  if (runtime === "node") return serveEdge({ ...options, log });
   if (options.tls) {
     throw new ConfigError("Cannot use --tls-cert with --runtime workerd: put a TLS proxy in front");
   }
-  return serveWorkerdEdge({ ...options, secret, keyId, log });
+  return serveWorkerdEdge({ ...options, log });
 }
 
 function readTls(settings: EdgeSettings): { cert: string; key: string } | undefined {

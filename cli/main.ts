@@ -63,7 +63,7 @@ function addCommand<Table extends SettingsTable>(
     .helpOption("-h, --help", "Show this help")
     .option("--config <file>", "TOML file with settings");
   for (const [key, setting] of Object.entries(table)) {
-    if (setting.isSecret) continue;
+    if (setting.isSecret || setting.isStructured) continue;
     const flags = setting.value === undefined ? `--${key}` : `--${key} <${setting.value}>`;
     // The default is shown, not set: a flag that was not given must let the other sources speak.
     const hint = setting.fallback === undefined ? "" : ` (default: ${textOf(setting.fallback)})`;
@@ -87,9 +87,11 @@ function textOf(fallback: unknown): string {
 }
 
 function secretHelp(table: SettingsTable): string {
-  const secrets = Object.entries(table).filter(([, { isSecret }]) => isSecret);
+  const secrets = Object.entries(table).filter(
+    ([, setting]) => setting.isSecret || setting.isStructured,
+  );
   if (secrets.length === 0) return "";
-  const rows = secrets.map(([key, { help }]) => `  ${variableOf(key).padEnd(20)} ${help}`);
+  const rows = secrets.map(([key, { help }]) => `  ${variableOf(key).padEnd(22)} ${help}`);
   return `\nOnly by variable or file, never by a flag:\n${rows.join("\n")}`;
 }
 

@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import ipaddr from "ipaddr.js";
 import * as v from "valibot";
+import { describeIssue } from "../edge-worker/users/access.ts";
 
 /** "HOST:PORT" with an IPv6 host in brackets → host and port; port 0 takes any free port. */
 export const endpoint = v.pipe(
@@ -95,6 +96,28 @@ export const users = v.pipe(
 
 function isCredential(text: string | undefined): text is string {
   return text !== undefined && Buffer.byteLength(text) <= MAX_CREDENTIAL;
+}
+
+/** A list of tables that `entries` can read, or the same as JSON text → as it was written. */
+export function structured<Schema extends v.GenericSchema>(entries: Schema) {
+  return v.pipe(
+    v.unknown(),
+    v.rawTransform(({ dataset, addIssue, NEVER }): v.InferInput<Schema> => {
+      const value = typeof dataset.value === "string" ? parseJson(dataset.value) : dataset.value;
+      const result = v.safeParse(entries, value);
+      if (result.success) return value;
+      addIssue({ message: describeIssue(result.issues[0]).replace(/^: /, "") });
+      return NEVER;
+    }),
+  );
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
 }
 
 /** A whole number, or its text. */

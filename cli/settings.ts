@@ -11,6 +11,8 @@ export interface Setting<Schema extends v.GenericSchema = v.GenericSchema> {
   readonly value?: string;
   /** Settings of one group say the same thing in different ways: they are all taken from one source. */
   readonly group?: string;
+  /** A list of tables: has no flag, and its variable holds JSON. */
+  readonly isStructured?: true;
   /** Has no flag, as command lines are seen by others, and is never printed. */
   readonly isSecret?: true;
 }
@@ -44,8 +46,9 @@ export function loadSettings<Table extends SettingsTable>(
     const result = v.safeParse(setting.schema, raw);
     if (!result.success) {
       const place = source ? source.nameOf(key) : `the default of ${key}`;
-      const shown = setting.isSecret ? "a secret" : show(raw);
-      throw new ConfigError(`Cannot use ${shown} for ${place}: ${result.issues[0].message}`);
+      const shown = setting.isSecret ? "a secret for " : `${show(raw)} for `;
+      const what = setting.isStructured ? place : shown + place;
+      throw new ConfigError(`Cannot use ${what}: ${result.issues[0].message}`);
     }
     loaded[key] = result.output;
   }

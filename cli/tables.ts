@@ -1,6 +1,17 @@
 import * as v from "valibot";
 import type { Setting, SettingsTable } from "./settings.ts";
-import { count, edgeUrl, endpoint, ranges, seconds, toggle, users } from "./setting-types.ts";
+import { rulesSchema } from "../edge-worker/users/access.ts";
+import { usersSchema } from "../edge-worker/users/user.ts";
+import {
+  count,
+  edgeUrl,
+  endpoint,
+  ranges,
+  seconds,
+  structured,
+  toggle,
+  users,
+} from "./setting-types.ts";
 
 const path = v.pipe(v.string("expected a file name"), v.nonEmpty("expected a file name"));
 
@@ -99,6 +110,15 @@ const dialling = {
   },
 } as const satisfies SettingsTable;
 
+const egress = {
+  rules: {
+    schema: structured(rulesSchema),
+    fallback: [],
+    isStructured: true,
+    help: "What may be connected to: the first rule that fits decides",
+  },
+} as const satisfies SettingsTable;
+
 const runtime = v.picklist(["node", "workerd"], "expected node or workerd");
 
 /** The settings of each command. */
@@ -162,6 +182,18 @@ export const tables = {
       help: "With --runtime workerd: what holds the connections",
     },
     ...key,
+    keys: {
+      schema: structured(usersSchema),
+      isStructured: true,
+      isSecret: true,
+      help: "Several users, each with a secret, rules and limits of its own, instead of the one secret",
+    },
+    "state-dir": {
+      schema: path,
+      value: "folder",
+      help: "Folder that keeps what users have used up of their limits (default: forgotten at the end)",
+    },
+    ...egress,
     ...dialling,
     ...common,
   },

@@ -6,12 +6,22 @@ import { Session } from "../protocol/session.ts";
 import { GoAwayReason } from "../protocol/wire.ts";
 import { serveStream } from "./services/serve-stream.ts";
 import type { ServiceContext } from "./services/service.ts";
+import type { Users } from "./users/users.ts";
 
-export interface BridgeOptions extends ServiceContext {
+export interface BridgeOptions extends Omit<ServiceContext, "tenant"> {
+  readonly users: Pick<Users, "find">;
   readonly hello: Omit<Hello, "session">;
 }
 
+/** A session and whose it is: nobody else may join it. */
+interface Tenancy {
+  readonly session: Session;
+  readonly user: string;
+}
+
 const SESSION_TOKEN_LENGTH = 16;
+/** How late the end of a key may be noticed, on sessions that go on beyond it. */
+const EXPIRY_POLL_MS = 60_000;
 
 /**
  * The edge's side of its agents: joins carriers into sessions and serves each stream that an
@@ -19,7 +29,7 @@ const SESSION_TOKEN_LENGTH = 16;
  */
 export class Bridge {
   readonly #options: BridgeOptions;
-  readonly #sessions = new Map<string, Session>();
+  readonly #sessions = new Map<string, Tenancy>();
   /** Carriers whose agent has not said HELLO yet. */
   readonly #greeting = new Set<Link>();
   /** Sessions that ended because their agent broke PROTOCOL.md. */
@@ -33,8 +43,8 @@ export class Bridge {
     return this.#sessions.size;
   }
 
-  /** Takes a carrier that was admitted; `open` starts it. */
-  accept(open: (events: CarrierEvents) => Carrier): void {
+  /** Takes a carrier of `user`, who was admitted; `open` starts it. */
+  accept(user: string, open: (events: CarrierEvents) => Carrier): void {
     const { clock, log } = this.#options;
     let token: Uint8Array = new Uint8Array();
     const link = new Link(
@@ -46,7 +56,7 @@ export class Bridge {
           this.#greeting.delete(link);
           const joined = hello.session.length > 0;
           token = joined ? hello.session : newToken();
-          return joined ? this.#join(hello, link) : this.#begin(hello, token, link);
+          return joined ? this.#join(user, hello, link) : this.#begin(user, hello, token, link);
         },
         failed: (reason) => {
           this.#greeting.delete(link);
@@ -60,43 +70,70 @@ export class Bridge {
 
   /** Asks every agent to leave within `drainMs`. */
   drain(drainMs: number): void {
-    for (const session of this.#sessions.values()) session.drain(drainMs, "The edge is stopping");
+    for (const { session } of this.#sessions.values()) {
+      session.drain(drainMs, "The edge is stopping");
+    }
+  }
+
+  /** Ends the sessions of users who are users no more. */
+  evict(): void {
+    for (const { session, user } of this.#sessions.values()) {
+      if (!this.#options.users.find(user)) session.close("The key has ended");
+    }
   }
 
   /** Ends every session and carrier now. */
   close(): void {
     for (const link of this.#greeting) link.close("The edge has stopped");
-    for (const session of this.#sessions.values()) session.close("The edge has stopped");
+    for (const { session } of this.#sessions.values()) session.close("The edge has stopped");
   }
 
-  #begin(hello: Hello, token: Uint8Array, link: Link): Session {
-    const { log } = this.#options;
+  #begin(user: string, hello: Hello, token: Uint8Array, link: Link): Session {
+    const { log, users } = this.#options;
     const key = hexOf(token);
+    const unwatch = this.#watchExpiry(user, () => session.close("The key has ended"));
     const session = new Session({
       local: { ...this.#options.hello, session: token },
       remote: hello,
-      accept: (incoming) => void serveStream(incoming, this.#options),
+      accept: (incoming) => {
+        void serveStream(incoming, { ...this.#options, tenant: users.find(user) });
+      },
       closed: (reason) => {
+        unwatch();
         this.#sessions.delete(key);
         if (!(reason instanceof ProtocolError)) return log.info("A session ended", because(reason));
         const violations = ++this.#violations;
         log.warn("A session ended by a breach of the protocol", { ...because(reason), violations });
       },
     });
-    this.#sessions.set(key, session);
+    this.#sessions.set(key, { session, user });
     session.attach(link);
     log.info("A session began", { sessions: this.#sessions.size });
     return session;
   }
 
-  #join(hello: Hello, link: Link): Session {
-    const session = this.#sessions.get(hexOf(hello.session));
-    if (!session) {
+  /** Calls back once the key of `user` is no longer good, if it has an end at all. */
+  #watchExpiry(user: string, ended: () => void): () => void {
+    const { clock, users } = this.#options;
+    let cancel = (): void => {};
+    const watch = (): void => {
+      const tenant = users.find(user);
+      if (!tenant) return ended();
+      if (tenant.expiresAt !== Infinity) cancel = clock.after(EXPIRY_POLL_MS, watch);
+    };
+    watch();
+    return () => cancel();
+  }
+
+  #join(user: string, hello: Hello, link: Link): Session {
+    const tenancy = this.#sessions.get(hexOf(hello.session));
+    if (tenancy?.user !== user) {
       const goAway = GoAwayReason.NoSuchSession;
       throw new ProtocolError("ERR_FRAME_STATE", "Cannot join the session: it is not known", {
         goAway,
       });
     }
+    const { session } = tenancy;
     if (session.linkCount >= this.#options.hello.maxCarriers) {
       const goAway = GoAwayReason.Overloaded;
       throw new ProtocolError("ERR_FRAME_STATE", "Cannot join the session: it is full", { goAway });

@@ -1,10 +1,10 @@
 import { Hono } from "hono";
-import { type Admission, type Admitted, bearerOf, placeOf } from "../protocol/admission.ts";
+import { type Admitted, bearerOf, type Keyring, placeOf } from "../protocol/admission.ts";
 
 /** What differs between platforms when somebody knocks. */
 export interface EdgePlatform<Bindings extends object> {
   /** The keys of this edge; undefined, after saying so in a log, when it has none. */
-  readonly admission: (bindings: Bindings) => Admission | undefined;
+  readonly keyring: (bindings: Bindings) => Promise<Keyring | undefined> | Keyring | undefined;
   /** Turns an admitted request into a carrier; undefined when its token was used before. */
   readonly upgrade: (
     request: Request,
@@ -28,8 +28,8 @@ export function createEdge<Bindings extends object>(
     const { req, env } = context;
     const token = bearerOf(req.header("authorization"));
     if (token === "" || req.header("upgrade")?.toLowerCase() !== "websocket") return next();
-    const admission = platform.admission(env);
-    const admitted = await admission?.check(token, placeOf(new URL(req.url)), Date.now());
+    const keyring = await platform.keyring(env);
+    const admitted = await keyring?.check(token, placeOf(new URL(req.url)), Date.now());
     if (!admitted) return next();
     return (await platform.upgrade(req.raw, admitted, env)) ?? next();
   });

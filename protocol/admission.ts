@@ -20,30 +20,22 @@ export const TOLERANCE_MS = 120_000;
 /** Shorter secrets are refused: a token is an oracle for guessing them off-line. */
 export const MIN_SECRET_LENGTH = 16;
 
-const KEY_ID = /^[A-Za-z0-9_-]{1,32}$/;
+/** What names a key, and so its user. */
+export const KEY_ID: RegExp = /^[A-Za-z0-9_-]{1,32}$/;
 /** `keyId.timestamp.nonce.mac`: seconds in decimal, 16 and 32 octets in base64url. */
 const TOKEN = /^([A-Za-z0-9_-]{1,32})\.(\d{1,12})\.([A-Za-z0-9_-]{22})\.([A-Za-z0-9_-]{43})$/;
 const NONCE_LENGTH = 16;
 
 const encoder = new TextEncoder();
 
-/** Makes and checks the Bearer token of the Upgrade request (PROTOCOL.md section 11). */
+/** Makes the Bearer token of the Upgrade request (PROTOCOL.md section 11). */
 export class Admission {
   readonly #keyId: string;
   readonly #key: Promise<CryptoKey>;
 
   /** @throws EdgesocksError ERR_ADMISSION for a key id or secret that cannot be used */
   constructor(keyId: string, secret: string) {
-    if (!KEY_ID.test(keyId)) {
-      throw new EdgesocksError(
-        "ERR_ADMISSION",
-        "Cannot use the key id: 1 to 32 of A-Z a-z 0-9 _ -",
-      );
-    }
-    if (secret.length < MIN_SECRET_LENGTH) {
-      const text = `Cannot use the secret: it has fewer than ${MIN_SECRET_LENGTH} characters`;
-      throw new EdgesocksError("ERR_ADMISSION", text);
-    }
+    checkKey(keyId, secret);
     this.#keyId = keyId;
     this.#key = importKey(secret);
   }
@@ -55,6 +47,33 @@ export class Admission {
     const mac = await crypto.subtle.sign("HMAC", await this.#key, signedBytes(place, signed));
     return `${signed}.${encodeBase64Url(new Uint8Array(mac))}`;
   }
+}
+
+/** A key that an edge takes. */
+export interface Key {
+  readonly id: string;
+  readonly secret: string;
+  /** When it ends, in milliseconds of the Unix epoch; Infinity for never. */
+  readonly expiresAt: number;
+}
+
+/** Checks tokens against the keys of an edge (PROTOCOL.md section 11). */
+export class Keyring {
+  readonly #keys = new Map<
+    string,
+    { readonly key: Promise<CryptoKey>; readonly expiresAt: number }
+  >();
+  /** Stands in for a key that is not there, so that its absence takes as long as a wrong MAC. */
+  readonly #decoy: Promise<CryptoKey>;
+
+  /** @throws EdgesocksError ERR_ADMISSION for a key id or secret that cannot be used */
+  constructor(keys: readonly Key[]) {
+    for (const { id, secret, expiresAt } of keys) {
+      checkKey(id, secret);
+      this.#keys.set(id, { key: importKey(secret), expiresAt });
+    }
+    this.#decoy = importKey(crypto.randomUUID());
+  }
 
   /**
    * The bearer, or undefined for any token that is not valid: the caller has nothing to tell a
@@ -65,18 +84,28 @@ export class Admission {
     const match = TOKEN.exec(token);
     if (!match) return undefined;
     const [, keyId = "", seconds = "", nonce = "", mac = ""] = match;
-    const message = signedBytes(place, `${keyId}.${seconds}.${nonce}`);
+    const found = this.#keys.get(keyId);
     const isGenuine = await crypto.subtle.verify(
       "HMAC",
-      await this.#key,
+      await (found?.key ?? this.#decoy),
       decodeBase64Url(mac),
-      message,
+      signedBytes(place, `${keyId}.${seconds}.${nonce}`),
     );
     const issuedAt = Number(seconds) * 1000;
     const isTimely = Math.abs(nowMs - issuedAt) <= TOLERANCE_MS;
-    if (!isGenuine || !isTimely || keyId !== this.#keyId) return undefined;
+    if (!isGenuine || !isTimely || !found || nowMs >= found.expiresAt) return undefined;
     return { keyId, nonce, expiresAt: issuedAt + TOLERANCE_MS };
   }
+}
+
+/** @throws EdgesocksError ERR_ADMISSION */
+function checkKey(keyId: string, secret: string): void {
+  if (!KEY_ID.test(keyId)) {
+    throw new EdgesocksError("ERR_ADMISSION", "Cannot use the key id: 1 to 32 of A-Z a-z 0-9 _ -");
+  }
+  if (secret.length >= MIN_SECRET_LENGTH) return;
+  const text = `Cannot use the secret: it has fewer than ${MIN_SECRET_LENGTH} characters`;
+  throw new EdgesocksError("ERR_ADMISSION", text);
 }
 
 /** Remembers nonces until their tokens end, so that a token is taken once. */

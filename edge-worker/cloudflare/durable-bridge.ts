@@ -1,8 +1,16 @@
 import { DurableObject } from "cloudflare:workers";
 import { type Admitted, NonceCache } from "../../protocol/admission.ts";
 import type { Bridge } from "../bridge.ts";
+import { createSqlStore } from "../users/sql-store.ts";
+import type { UsageStore } from "../users/usage.ts";
+import type { Users } from "../users/users.ts";
 import { consoleLog } from "./console-log.ts";
-import { createWorkerBridge, placeOfRequest, upgradeTo } from "./worker-bridge.ts";
+import {
+  createWorkerBridge,
+  createWorkerUsers,
+  placeOfRequest,
+  upgradeTo,
+} from "./worker-bridge.ts";
 import { readSettings, type WorkerEnv } from "./worker-env.ts";
 
 /** Tokens of one key that may be alive at once; each lives for four minutes at most. */
@@ -14,16 +22,25 @@ const MAX_NONCES = 65_536;
  */
 export class DurableBridge extends DurableObject<WorkerEnv> {
   readonly #nonces = new NonceCache(MAX_NONCES);
+  #users: Users | undefined;
   #bridge: Bridge | undefined;
 
   /** Answers a request that the Worker has admitted, as `admittedHeader()` says; 409 for a replay. */
-  override fetch(request: Request): Response {
+  override async fetch(request: Request): Promise<Response> {
     const admitted = readAdmitted(request.headers);
     if (!this.#nonces.take(admitted, Date.now())) return new Response(null, { status: 409 });
-    const settings = readSettings(this.env, consoleLog);
+    const settings = await readSettings(this.env, consoleLog);
     if (!settings) return new Response(null, { status: 409 });
-    this.#bridge ??= createWorkerBridge(settings, consoleLog, placeOfRequest(request));
-    return upgradeTo(this.#bridge);
+    this.#users ??= createWorkerUsers(settings, this.#openStore());
+    this.#users.replace(settings.access);
+    this.#bridge ??= createWorkerBridge(settings, this.#users, consoleLog, placeOfRequest(request));
+    this.#bridge.evict();
+    return upgradeTo(this.#bridge, admitted.keyId);
+  }
+
+  #openStore(): UsageStore {
+    const { sql } = this.ctx.storage;
+    return createSqlStore((statement, ...values) => sql.exec(statement, ...values), consoleLog);
   }
 }
 

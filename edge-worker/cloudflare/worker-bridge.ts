@@ -2,29 +2,47 @@ import type { Log } from "../../protocol/log.ts";
 import { Bridge } from "../bridge.ts";
 import { capabilitiesOf } from "../egress/egress.ts";
 import { edgeLimits, helloOf } from "../limits.ts";
-import { createPolicy } from "../policy/policy.ts";
+import type { UsageStore } from "../users/usage.ts";
+import { Users } from "../users/users.ts";
 import { acceptCarrier } from "./worker-carrier.ts";
 import { workerClock } from "./worker-clock.ts";
 import { createWorkerEgress } from "./worker-egress.ts";
 import type { WorkerSettings } from "./worker-env.ts";
 
 /** The bridge with a Worker's sockets and clock. */
-export function createWorkerBridge(settings: WorkerSettings, log: Log, place: string): Bridge {
+export function createWorkerBridge(
+  settings: WorkerSettings,
+  users: Users,
+  log: Log,
+  place: string,
+): Bridge {
   const egress = createWorkerEgress(settings.dnsUrl, settings.fetcher);
   return new Bridge({
     clock: workerClock,
     log,
-    policy: createPolicy(settings),
+    users,
     egress,
     connectTimeoutMs: settings.connectTimeoutMs,
     hello: helloOf(edgeLimits, capabilitiesOf(egress), "workerd", place),
   });
 }
 
+/** The users of the settings, counted in `store`. */
+export function createWorkerUsers(settings: WorkerSettings, store: UsageStore): Users {
+  const { access, allowPrivate } = settings;
+  return new Users({
+    ...access,
+    allowPrivate,
+    clock: workerClock,
+    wallNow: () => Date.now(),
+    store,
+  });
+}
+
 /** Answers an admitted Upgrade request with a WebSocket that the bridge has taken. */
-export function upgradeTo(bridge: Bridge): Response {
+export function upgradeTo(bridge: Bridge, user: string): Response {
   const { 0: client, 1: server } = new WebSocketPair();
-  bridge.accept((events) => acceptCarrier(server, events));
+  bridge.accept(user, (events) => acceptCarrier(server, events));
   return new Response(null, { status: 101, webSocket: client });
 }
 

@@ -1,14 +1,23 @@
-import type { Admitted } from "../../protocol/admission.ts";
+import { type Admitted, Keyring } from "../../protocol/admission.ts";
 import { createEdge } from "../edge.ts";
+import { forgetfulStore } from "../users/usage.ts";
 import { consoleLog } from "./console-log.ts";
 import { withAdmitted } from "./durable-bridge.ts";
-import { createWorkerBridge, placeOfRequest, upgradeTo } from "./worker-bridge.ts";
+import {
+  createWorkerBridge,
+  createWorkerUsers,
+  placeOfRequest,
+  upgradeTo,
+} from "./worker-bridge.ts";
 import { readSettings, type WorkerEnv } from "./worker-env.ts";
 
 export { DurableBridge } from "./durable-bridge.ts";
 
 const app = createEdge<WorkerEnv>({
-  admission: (env) => readSettings(env, consoleLog)?.admission,
+  keyring: async (env) => {
+    const settings = await readSettings(env, consoleLog);
+    return settings && new Keyring(settings.access.users);
+  },
   upgrade,
 });
 
@@ -19,11 +28,13 @@ async function upgrade(
   admitted: Admitted,
   env: WorkerEnv,
 ): Promise<Response | undefined> {
-  const settings = readSettings(env, consoleLog);
+  const settings = await readSettings(env, consoleLog);
   if (!settings) return undefined;
   if (settings.bridge === "stateless") {
     // No state outlives this invocation, so there is nothing that could know a replayed nonce.
-    return upgradeTo(createWorkerBridge(settings, consoleLog, placeOfRequest(request)));
+    const users = createWorkerUsers(settings, forgetfulStore);
+    const bridge = createWorkerBridge(settings, users, consoleLog, placeOfRequest(request));
+    return upgradeTo(bridge, admitted.keyId);
   }
   const stub = env.BRIDGES.get(env.BRIDGES.idFromName(admitted.keyId));
   const response = await stub.fetch(withAdmitted(request, admitted));

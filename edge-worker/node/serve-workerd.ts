@@ -10,6 +10,7 @@ import type { Readable } from "node:stream";
 import * as v from "valibot";
 import { ConfigError } from "../../protocol/errors.ts";
 import type { Log } from "../../protocol/log.ts";
+import { type AccessEntries, parseAccess } from "../users/access.ts";
 import { serveNameService } from "./name-service.ts";
 import type { RunningEdge } from "./serve.ts";
 import { loadWorkerBundle } from "./worker-bundle.ts";
@@ -19,8 +20,9 @@ export interface WorkerdEdgeOptions {
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
-  readonly secret: string;
-  readonly keyId: string;
+  readonly access: AccessEntries;
+  /** Where the Durable Objects keep their storage; without it, in memory. */
+  readonly stateFolder?: string;
   readonly allowPrivate: boolean;
   readonly connectTimeoutMs: number;
   readonly bridge: "durable" | "stateless";
@@ -48,6 +50,8 @@ export async function serveWorkerdEdge(options: WorkerdEdgeOptions): Promise<Run
   if (binary === undefined) {
     throw new ConfigError("Cannot run workerd: it is not installed (npm install workerd)");
   }
+  // The Worker would only say so in its log, and admit nobody.
+  parseAccess(options.access);
   let child: ChildProcess | undefined;
   const folder = await mkdtemp(join(tmpdir(), "edgesocks-"));
   const names = await serveNameService();
@@ -66,12 +70,16 @@ export async function serveWorkerdEdge(options: WorkerdEdgeOptions): Promise<Run
     await writeFile(join(folder, "worker.js"), await loadWorkerBundle());
     const config = await formatWorkerdConfig({ ...options, dnsUrl: names.url });
     await writeFile(join(folder, "config.capnp"), config);
-    const started = spawnWorkerd(binary, folder, options.secret);
+    const started = spawnWorkerd(binary, folder, options.access);
     child = started;
     const port = await portOf(started, options);
     return {
       host: options.host,
       port,
+      reload: () => {
+        const text = "Cannot take other keys and rules: the Worker has them from its start";
+        throw new ConfigError(`${text}. Restart the edge`);
+      },
       failed: once(started, "exit").then(() => new Error("workerd has ended by itself")),
       stop: (drainMs) => stopWorkerd(started, drainMs).then(clean),
     };
@@ -81,11 +89,15 @@ export async function serveWorkerdEdge(options: WorkerdEdgeOptions): Promise<Run
   }
 }
 
-/** The secret goes by the environment: a file or a command line could be read by others. */
-function spawnWorkerd(binary: string, folder: string, secret: string): ChildProcess {
+/** Keys go by the environment: a file or a command line could be read by others. */
+function spawnWorkerd(
+  binary: string,
+  folder: string,
+  { keys }: Pick<AccessEntries, "keys">,
+): ChildProcess {
   return spawn(binary, ["serve", "config.capnp", `--control-fd=${CONTROL_FD}`], {
     cwd: folder,
-    env: { EDGESOCKS_SECRET: secret },
+    env: { EDGESOCKS_KEYS: JSON.stringify(keys) },
     stdio: ["ignore", "pipe", "pipe", "pipe"],
   });
 }

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { Socket } from "node:net";
 import { WebSocketServer } from "ws";
-import { type Admission, type Admitted, NonceCache } from "../../protocol/admission.ts";
+import { type Admitted, Keyring, NonceCache } from "../../protocol/admission.ts";
 import type { Log } from "../../protocol/log.ts";
 import { listenOn, requestListener } from "../../protocol/node/http-server.ts";
 import { nodeClock } from "../../protocol/node/node-clock.ts";
@@ -11,8 +11,11 @@ import { Bridge } from "../bridge.ts";
 import { createEdge } from "../edge.ts";
 import { capabilitiesOf } from "../egress/egress.ts";
 import { edgeLimits, helloOf } from "../limits.ts";
-import { createPolicy } from "../policy/policy.ts";
+import { type AccessEntries, parseAccess } from "../users/access.ts";
+import { forgetfulStore } from "../users/usage.ts";
+import { Users } from "../users/users.ts";
 import { nodeEgress } from "./node-egress.ts";
+import { openUsageFile } from "./usage-file.ts";
 
 export interface NodeEdgeOptions {
   readonly host: string;
@@ -20,7 +23,9 @@ export interface NodeEdgeOptions {
   readonly port: number;
   /** PEM texts; without them the edge speaks plain HTTP, for a proxy in front or for loopback. */
   readonly tls?: { readonly cert: string; readonly key: string };
-  readonly admission: Admission;
+  readonly access: AccessEntries;
+  /** Where usage is kept; without it every start counts from nothing. */
+  readonly stateFolder?: string;
   readonly allowPrivate: boolean;
   readonly connectTimeoutMs: number;
   readonly log: Log;
@@ -32,6 +37,8 @@ export interface RunningEdge {
   readonly port: number;
   /** Resolves when the edge has ended though nobody stopped it; undefined where it cannot. */
   readonly failed?: Promise<Error>;
+  /** Takes other keys and rules; streams go on. @throws ConfigError, and nothing has changed */
+  reload(access: AccessEntries): void;
   /** Asks agents to leave, waits up to `drainMs` for their streams to end, then stops. */
   stop(drainMs: number): Promise<void>;
 }
@@ -46,25 +53,35 @@ interface Bindings {
 
 /** Starts the edge on Node. @throws the listener's own error (EADDRINUSE, EACCES ...) */
 export async function serveEdge(options: NodeEdgeOptions): Promise<RunningEdge> {
-  const { admission, log } = options;
+  const { allowPrivate, log, stateFolder } = options;
+  const access = parseAccess(options.access);
+  const store = stateFolder === undefined ? forgetfulStore : await openUsageFile(stateFolder, log);
+  const users = new Users({
+    ...access,
+    allowPrivate,
+    clock: nodeClock,
+    wallNow: () => Date.now(),
+    store,
+  });
+  let keyring = new Keyring(access.users);
   const nonces = new NonceCache(MAX_NONCES);
-  const upgrades = new WeakMap<IncomingMessage, () => void>();
+  const upgrades = new WeakMap<IncomingMessage, (user: string) => void>();
   const sockets = new WebSocketServer({ noServer: true, ...webSocketOptions });
   const bridge = new Bridge({
     clock: nodeClock,
     log,
-    policy: createPolicy(options),
+    users,
     egress: nodeEgress,
     connectTimeoutMs: options.connectTimeoutMs,
     hello: helloOf(edgeLimits, capabilitiesOf(nodeEgress), "node", ""),
   });
 
   const app = createEdge<Bindings>({
-    admission: () => admission,
+    keyring: () => keyring,
     upgrade: (_request, admitted: Admitted, { incoming }) => {
       const upgrade = upgrades.get(incoming);
       if (!upgrade || !nonces.take(admitted, Date.now())) return undefined;
-      upgrade();
+      upgrade(admitted.keyId);
       // `ws` has written the 101 itself; this goes to the response that lost its socket.
       return new Response(null);
     },
@@ -76,10 +93,10 @@ export async function serveEdge(options: NodeEdgeOptions): Promise<RunningEdge> 
     : createServer({ noDelay: true }, listener);
   server.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) => {
     const response = responseOn(socket, request);
-    upgrades.set(request, () => {
+    upgrades.set(request, (user) => {
       response.detachSocket(socket);
       sockets.handleUpgrade(request, socket, head, (webSocket) => {
-        bridge.accept((events) => attachCarrier(webSocket, events));
+        bridge.accept(user, (events) => attachCarrier(webSocket, events));
       });
     });
     listener(request, response);
@@ -94,9 +111,16 @@ export async function serveEdge(options: NodeEdgeOptions): Promise<RunningEdge> 
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
     }
     bridge.close();
+    users.save();
     server.closeAllConnections();
   };
-  return { host: options.host, port, stop };
+  const reload = (entries: AccessEntries): void => {
+    const next = parseAccess(entries);
+    keyring = new Keyring(next.users);
+    users.replace(next);
+    bridge.evict();
+  };
+  return { host: options.host, port, reload, stop };
 }
 
 /**

@@ -3,11 +3,13 @@ import { findPackageJSON } from "node:module";
 import { dirname, join } from "node:path";
 import { parse } from "smol-toml";
 import * as v from "valibot";
+import type { AccessEntries } from "../users/access.ts";
 
 export interface WorkerdConfig {
   readonly host: string;
   readonly port: number;
-  readonly keyId: string;
+  readonly access: Pick<AccessEntries, "rules">;
+  readonly stateFolder?: string;
   readonly allowPrivate: boolean;
   readonly connectTimeoutMs: number;
   readonly bridge: "durable" | "stateless";
@@ -19,6 +21,7 @@ const WRANGLER = v.object({ compatibility_date: v.string() });
 /** The workerd configuration (Cap'n Proto text) that runs worker.js as wrangler.toml deploys it. */
 export async function formatWorkerdConfig(config: WorkerdConfig): Promise<string> {
   const host = config.host.includes(":") ? `[${config.host}]` : config.host;
+  const state = config.stateFolder;
   const text = (value: string | number | boolean): string => JSON.stringify(String(value));
   return `using Workerd = import "/workerd/workerd.capnp";
 
@@ -29,7 +32,7 @@ const config :Workerd.Config = (
       allow = [${config.allowPrivate ? '"public", "private"' : '"public"'}],
       tlsOptions = (trustBrowserCas = true),
     )),
-    (name = "resolver", external = (address = ${text(new URL(config.dnsUrl).host)}, http = ())),
+${state === undefined ? "" : `    (name = "state", disk = (path = ${text(state)}, writable = true)),\n`}    (name = "resolver", external = (address = ${text(new URL(config.dnsUrl).host)}, http = ())),
   ],
   sockets = [(name = "http", address = ${text(`${host}:${config.port}`)}, http = (), service = "edge")],
 );
@@ -39,8 +42,8 @@ const edge :Workerd.Worker = (
   compatibilityDate = ${text(await readCompatibilityDate())},
   globalOutbound = "internet",
   bindings = [
-    (name = "EDGESOCKS_SECRET", fromEnvironment = "EDGESOCKS_SECRET"),
-    (name = "EDGESOCKS_KEY_ID", text = ${text(config.keyId)}),
+    (name = "EDGESOCKS_KEYS", fromEnvironment = "EDGESOCKS_KEYS"),
+    (name = "RULES", text = ${text(JSON.stringify(config.access.rules))}),
     (name = "BRIDGE", text = ${text(config.bridge)}),
     (name = "ALLOW_PRIVATE", text = ${text(config.allowPrivate)}),
     (name = "CONNECT_TIMEOUT_MS", text = ${text(config.connectTimeoutMs)}),
@@ -51,7 +54,7 @@ const edge :Workerd.Worker = (
   durableObjectNamespaces = [
     (className = "DurableBridge", uniqueKey = "edgesocks", enableSql = true),
   ],
-  durableObjectStorage = (inMemory = void),
+  durableObjectStorage = ${state === undefined ? "(inMemory = void)" : '(localDisk = "state")'},
 );
 `;
 }

@@ -2,13 +2,16 @@ import { UNSPECIFIED } from "../../protocol/address.ts";
 import { type Service, unsupported } from "./service.ts";
 
 /** UDP ASSOCIATE: datagrams go out and come back for as long as the agent keeps the stream. */
-export const serveAssociation: Service = async ({ stream }, { egress, policy }) => {
+export const serveAssociation: Service = async ({ stream }, { egress, tenant }) => {
   if (!egress.associate) throw unsupported("UDP");
-  const association = await egress.associate(policy, (from, bytes) => {
-    stream.sendDatagram(from, bytes);
+  const { account } = tenant;
+  const association = await egress.associate(tenant.policyFor("udp"), (from, bytes) => {
+    if (account.passDatagram("down", bytes.length)) stream.sendDatagram(from, bytes);
   });
   try {
-    stream.onDatagram((to, bytes) => association.send(to, bytes));
+    stream.onDatagram((to, bytes) => {
+      if (account.passDatagram("up", bytes.length)) association.send(to, bytes);
+    });
     stream.confirm(UNSPECIFIED);
     // The stream itself carries nothing: its end is the end of the association.
     while ((await stream.read()) !== null);

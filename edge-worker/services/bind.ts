@@ -6,8 +6,9 @@ import { type Service, signalOf, unsupported } from "./service.ts";
 const BIND_TIMEOUT_MS = 120_000;
 
 /** BIND: listens for the peer that the agent named, tells where, then that it came, and relays. */
-export const serveBind: Service = async ({ stream, address }, { clock, egress, policy }) => {
+export const serveBind: Service = async ({ stream, address }, { clock, egress, tenant }) => {
   if (!egress.listen) throw unsupported("BIND");
+  const policy = tenant.policyFor("bind");
   policy(address);
   const ending = new AbortController();
   const gone = signalOf(stream);
@@ -22,7 +23,7 @@ export const serveBind: Service = async ({ stream, address }, { clock, egress, p
     const { channel, peer } = await accepted;
     cancelTimer();
     stream.confirm(peer);
-    await relay(stream, channel);
+    await relay(stream, tenant.account.meter(channel));
   } finally {
     cancelTimer();
   }

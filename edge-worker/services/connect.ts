@@ -4,7 +4,8 @@ import { type Service, signalOf, takenBack } from "./service.ts";
 
 /** CONNECT: dials the target and relays. */
 export const serveConnect: Service = async ({ stream, address }, context) => {
-  const { clock, connectTimeoutMs, egress, policy } = context;
+  const { clock, connectTimeoutMs, egress, tenant } = context;
+  const policy = tenant.policyFor("tcp");
   policy(address);
   const { channel, bound } = await withDeadline(
     clock,
@@ -14,5 +15,5 @@ export const serveConnect: Service = async ({ stream, address }, context) => {
     (late) => late.channel.abort(takenBack()),
   );
   stream.confirm(bound);
-  await relay(stream, channel);
+  await relay(stream, tenant.account.meter(channel));
 };

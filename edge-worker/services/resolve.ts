@@ -7,8 +7,9 @@ import { type Service, type ServiceContext, signalOf, unsupported } from "./serv
 /** RESOLVE: answers with the first address of a name (Tor's socks-extensions). */
 export const serveResolve: Service = (incoming, context) => {
   const { address } = incoming;
-  const { egress, policy } = context;
+  const { egress, tenant } = context;
   if (!egress.resolve) return Promise.reject(unsupported("RESOLVE"));
+  const policy = tenant.policyFor("resolve");
   policy(address);
   const { resolve } = egress;
   // An address is its own answer, as in tor.
@@ -20,13 +21,13 @@ export const serveResolve: Service = (incoming, context) => {
 /** RESOLVE_PTR: answers with a name of an address. */
 export const serveReverse: Service = (incoming, context) => {
   const { address } = incoming;
-  const { egress, policy } = context;
+  const { egress, tenant } = context;
   if (!egress.reverse) return Promise.reject(unsupported("RESOLVE_PTR"));
   if (address.kind === "name") {
     const text = "Cannot resolve: RESOLVE_PTR wants an address";
     return Promise.reject(new StreamError("address-unsupported", text));
   }
-  policy(address);
+  tenant.policyFor("resolve")(address);
   const { reverse } = egress;
   return answer(incoming, context, () => reverse(address));
 };

@@ -4,13 +4,14 @@ import type { Log } from "../../protocol/log.ts";
 import type { IncomingStream } from "../../protocol/session.ts";
 import type { Stream } from "../../protocol/stream.ts";
 import type { Egress } from "../egress/egress.ts";
-import type { Policy } from "../policy/policy.ts";
+import type { Tenant } from "../users/users.ts";
 
 /** What serving a stream needs. */
 export interface ServiceContext {
   readonly clock: Clock;
   readonly log: Log;
-  readonly policy: Policy;
+  /** Whose stream it is. */
+  readonly tenant: Tenant;
   readonly egress: Egress;
   readonly connectTimeoutMs: number;
 }

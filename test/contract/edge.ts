@@ -6,6 +6,7 @@ import { connect, type Socket } from "node:net";
 import { hostname } from "node:os";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type RunningAgent, serveAgent } from "../../client-agent/node/serve-agent.ts";
+import type { AccessEntries } from "../../edge-worker/users/access.ts";
 import type { RunningEdge } from "../../edge-worker/node/serve.ts";
 import { Admission } from "../../protocol/admission.ts";
 import { recordedLog } from "../support/log.ts";
@@ -16,8 +17,7 @@ import { describeNames } from "./names.ts";
 
 /** How a suite starts its edge; both runtimes take the same. */
 export interface EdgeUnderTest {
-  readonly secret: string;
-  readonly keyId: string;
+  readonly access: AccessEntries;
   readonly allowPrivate: boolean;
   readonly connectTimeoutMs: number;
 }
@@ -50,8 +50,7 @@ export function describeEdge(name: string, start: StartEdge): void {
   describe(name, () => {
     beforeAll(async () => {
       edge = await start({
-        secret,
-        keyId,
+        access: { keys: [{ id: keyId, secret }], rules: [] },
         allowPrivate: true,
         connectTimeoutMs: CONNECT_TIMEOUT_MS,
       });
@@ -244,7 +243,8 @@ export function describeEdge(name: string, start: StartEdge): void {
     let strictAgent: RunningAgent;
     beforeAll(async () => {
       const connectTimeoutMs = CONNECT_TIMEOUT_MS;
-      strict = await start({ secret, keyId, allowPrivate: false, connectTimeoutMs });
+      const access = { keys: [{ id: keyId, secret }], rules: [] };
+      strict = await start({ access, allowPrivate: false, connectTimeoutMs });
       strictAgent = await startAgent(strict.port);
     });
     afterAll(async () => {

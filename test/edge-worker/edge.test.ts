@@ -1,10 +1,17 @@
 import { describe, expect, it } from "vitest";
 import { createEdge } from "../../edge-worker/edge.ts";
-import { Admission, type Admitted, NonceCache, TOLERANCE_MS } from "../../protocol/admission.ts";
+import {
+  Admission,
+  type Admitted,
+  Keyring,
+  NonceCache,
+  TOLERANCE_MS,
+} from "../../protocol/admission.ts";
 
 const ORIGIN = "https://edge.example";
 const PATH = "/some/path";
 const admission = new Admission("test", "a secret long enough");
+const keyring = new Keyring([{ id: "test", secret: "a secret long enough", expiresAt: Infinity }]);
 const place = { host: "edge.example", path: PATH };
 
 /** An edge that answers 299 to whom it admits, and takes each token once. */
@@ -12,7 +19,7 @@ function createApp(hasKeys = true) {
   const admitted: Admitted[] = [];
   const nonces = new NonceCache(100);
   const app = createEdge<object>({
-    admission: () => (hasKeys ? admission : undefined),
+    keyring: () => (hasKeys ? keyring : undefined),
     upgrade: (_request, bearer) => {
       if (!nonces.take(bearer, Date.now())) return undefined;
       admitted.push(bearer);

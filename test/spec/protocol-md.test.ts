@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { Admission, MIN_SECRET_LENGTH, TOLERANCE_MS } from "../../protocol/admission.ts";
+import { Keyring, MIN_SECRET_LENGTH, TOLERANCE_MS } from "../../protocol/admission.ts";
 import type { FailureReason } from "../../protocol/errors.ts";
 import { replyTo } from "../../protocol/failure.ts";
 import { decodeFrames } from "../../protocol/frame.ts";
@@ -198,8 +198,8 @@ describe("PROTOCOL.md section A.17", () => {
 
 describe("PROTOCOL.md section A.18", () => {
   it.each(spec.admissionVectors())("the token of $keyId is taken", async (vector) => {
-    const admission = new Admission(vector.keyId, vector.secret);
-    const admitted = await admission.check(vector.token, vector.place, vector.timeMs);
+    const keyring = new Keyring([{ id: vector.keyId, secret: vector.secret, expiresAt: Infinity }]);
+    const admitted = await keyring.check(vector.token, vector.place, vector.timeMs);
     expect(admitted).toMatchObject({
       keyId: vector.keyId,
       expiresAt: vector.timeMs + TOLERANCE_MS,

@@ -29,7 +29,7 @@ export async function startAgentAndEdge(changes: Changes = {}): Promise<AgentAnd
   const edgeLog = recordedLog();
   const edge = await serveEdge({
     ...anyPort,
-    admission,
+    access: { keys: [{ id: "test", secret: "a secret long enough" }], rules: [] },
     allowPrivate,
     connectTimeoutMs,
     log: edgeLog,

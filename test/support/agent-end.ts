@@ -29,7 +29,7 @@ export function connectAgent(
   joined?: Session,
 ): AgentEnd {
   const carriers = carrierPair(clock);
-  bridge.accept(carriers.right);
+  bridge.accept("test", carriers.right);
   const local = helloWith({ maxStreams: 0, ...hello });
   const failed = (reason: CarrierError | ProtocolError): void => void (end.failure = reason);
   const begin = (remote: Hello): Session =>
@@ -63,7 +63,7 @@ export function connectSilently(clock: Clock, bridge: Bridge): { closed: number[
   const carriers = carrierPair(clock);
   const closed: number[] = [];
   carriers.left({ message: () => {}, closed: (code) => void closed.push(code) });
-  bridge.accept(carriers.right);
+  bridge.accept("test", carriers.right);
   return { closed };
 }
 

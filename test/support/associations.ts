@@ -4,7 +4,7 @@ import type { Policy } from "../../edge-worker/policy/policy.ts";
 import type { Address } from "../../protocol/address.ts";
 import { openUdpPeer, type UdpPeer } from "./udp-peer.ts";
 
-const anything: Policy = () => {};
+const anything: Policy = () => undefined;
 
 /** A datagram that an association delivered. */
 export interface Delivered {

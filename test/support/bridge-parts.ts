@@ -1,9 +1,11 @@
 import { Bridge, type BridgeOptions } from "../../edge-worker/bridge.ts";
 import { parseAddress } from "../../protocol/address.ts";
 import type { Hello } from "../../protocol/hello.ts";
+import type { Policy } from "../../edge-worker/policy/policy.ts";
 import type { Session } from "../../protocol/session.ts";
 import { Command } from "../../protocol/wire.ts";
 import { type AgentEnd, connectAgent } from "./agent-end.ts";
+import { accountOf } from "./account.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { type FakeDial, FakeEgress } from "./fake-egress.ts";
 import { recordedLog } from "./log.ts";
@@ -13,8 +15,15 @@ import { helloWith } from "./session-pair.ts";
 export const target = parseAddress("example.com", 443);
 const nothing = new Uint8Array();
 
+/** How a bridge differs from what is usual; `policy` is that of its one user. */
+export interface BridgeChanges extends Partial<BridgeOptions> {
+  readonly policy?: Policy;
+}
+
+const allowAll: Policy = () => undefined;
+
 /** A bridge to an internet that is only what the test says. */
-export function createBridge(options: Partial<BridgeOptions> = {}) {
+export function createBridge({ policy = allowAll, ...options }: BridgeChanges = {}) {
   const clock = new FakeClock();
   const egress = new FakeEgress();
   const log = recordedLog();
@@ -22,7 +31,13 @@ export function createBridge(options: Partial<BridgeOptions> = {}) {
     clock,
     log,
     egress,
-    policy: () => {},
+    users: {
+      find: (user) => ({
+        account: accountOf({ user, clock }),
+        expiresAt: Infinity,
+        policyFor: () => policy,
+      }),
+    },
     connectTimeoutMs: 15_000,
     hello: helloWith({ maxCarriers: 2, runtime: "fake" }),
     ...options,
@@ -31,7 +46,7 @@ export function createBridge(options: Partial<BridgeOptions> = {}) {
 }
 
 /** A bridge with one agent, greeted. */
-export async function greetedBridge(options: Partial<BridgeOptions> = {}) {
+export async function greetedBridge(options: BridgeChanges = {}) {
   const parts = createBridge(options);
   const connect = async (hello: Partial<Hello> = {}, joined?: Session): Promise<AgentEnd> => {
     const end = connectAgent(parts.clock, parts.bridge, hello, joined);
@@ -45,7 +60,7 @@ export async function greetedBridge(options: Partial<BridgeOptions> = {}) {
 }
 
 /** A bridge that dials for its agent's only stream. */
-export async function diallingBridge(early = nothing, options: Partial<BridgeOptions> = {}) {
+export async function diallingBridge(early = nothing, options: BridgeChanges = {}) {
   const parts = await greetedBridge(options);
   const { stream } = parts.session.open(Command.Connect, target, early);
   const seen: { answer?: unknown } = {};

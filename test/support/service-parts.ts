@@ -101,7 +101,7 @@ export class FullEgress extends FakeEgress implements Egress {
 export async function servingBridge(
   command: number,
   address: Address,
-  policy: Policy = () => {},
+  policy: Policy = () => undefined,
   egress = new FullEgress(),
 ) {
   const parts = await greetedBridge({ egress, policy });

@@ -5,7 +5,7 @@ import type { AddressInfo, Socket } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { type WebSocket, WebSocketServer } from "ws";
 import { createDial } from "../../../client-agent/node/dial-carrier.ts";
-import { Admission, bearerOf } from "../../../protocol/admission.ts";
+import { Admission, Keyring, bearerOf } from "../../../protocol/admission.ts";
 import { CarrierError } from "../../../protocol/errors.ts";
 import { startCommand } from "../../support/command.ts";
 import { hex } from "../../support/hex.ts";
@@ -13,6 +13,7 @@ import { closedPort } from "../../support/target.ts";
 
 const SECRET = "a secret long enough";
 const admission = new Admission("test", SECRET);
+const keyring = new Keyring([{ id: "test", secret: SECRET, expiresAt: Infinity }]);
 const servers: Server[] = [];
 
 /** An HTTP server at loopback, and the URL at which an agent would dial it. */
@@ -78,7 +79,7 @@ describe("createDial()", () => {
     const tokens = requests.map(({ headers }) => bearerOf(headers.authorization));
     const place = { host: "127.0.0.1", path: "/some/path" };
     for (const token of tokens) {
-      expect(await admission.check(token, place, Date.now())).toMatchObject({ keyId: "test" });
+      expect(await keyring.check(token, place, Date.now())).toMatchObject({ keyId: "test" });
     }
     expect(tokens[0]).not.toBe(tokens[1]);
     expect(requests[0]?.headers["sec-websocket-protocol"]).toBeUndefined();

@@ -49,7 +49,7 @@ beforeEach(async () => {
   log = recordedLog();
   edge = await serveEdge({
     ...anyPort,
-    admission,
+    access: { keys: [{ id: "test", secret: "a secret long enough" }], rules: [] },
     allowPrivate: true,
     connectTimeoutMs: 5000,
     log: recordedLog(),

@@ -5,7 +5,7 @@ import {
   createDohResolver,
   hostOfArpaName,
 } from "../../../edge-worker/egress/doh-resolver.ts";
-import { createPolicy, type Policy } from "../../../edge-worker/policy/policy.ts";
+import type { Policy } from "../../../edge-worker/policy/policy.ts";
 import { hostOfOctets, parseAddress } from "../../../protocol/address.ts";
 import { SEED } from "../../support/arbitraries.ts";
 import {
@@ -14,10 +14,10 @@ import {
   type FakeResolver,
   startResolver,
 } from "../../support/fake-resolver.ts";
+import { strictPolicy } from "../../support/policies.ts";
 
 const name = parseAddress("example.com", 0);
-const anything: Policy = () => {};
-const strict = createPolicy({ allowPrivate: false });
+const anything: Policy = () => undefined;
 const resolvers: FakeResolver[] = [];
 
 async function dohBy(answers: Answers) {
@@ -44,7 +44,7 @@ describe("createDohResolver().resolve()", () => {
     ["the first that is allowed", { A: dnsJson(0, "10.0.0.1", "1.2.3.4"), AAAA: none }, "1.2.3.4"],
   ])("finds %s", async (_what, answers, host) => {
     const { resolve } = await dohBy(answers);
-    expect(await resolve(name, strict)).toEqual(parseAddress(host, 0));
+    expect(await resolve(name, strictPolicy)).toEqual(parseAddress(host, 0));
   });
 
   it.each<[string, Answers, string]>([
@@ -60,7 +60,7 @@ describe("createDohResolver().resolve()", () => {
     ],
   ])("tells of %s", async (_what, answers, reason) => {
     const { resolve } = await dohBy(answers);
-    await expect(resolve(name, strict)).rejects.toMatchObject({ reason });
+    await expect(resolve(name, strictPolicy)).rejects.toMatchObject({ reason });
   });
 
   it("asks for both types at once", async () => {

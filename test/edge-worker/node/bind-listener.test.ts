@@ -9,7 +9,7 @@ import { StreamError } from "../../../protocol/errors.ts";
 import { hex } from "../../support/hex.ts";
 import { fateOf } from "../../support/stream-bytes.ts";
 
-const anything: Policy = () => {};
+const anything: Policy = () => undefined;
 const cancelled = new StreamError("cancelled", "The agent took the stream back");
 const endings: AbortController[] = [];
 const sockets: Socket[] = [];

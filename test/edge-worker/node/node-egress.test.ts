@@ -1,11 +1,12 @@
 import { lookup } from "node:dns";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { nodeEgress } from "../../../edge-worker/node/node-egress.ts";
-import { createPolicy, type Policy } from "../../../edge-worker/policy/policy.ts";
+import type { Policy } from "../../../edge-worker/policy/policy.ts";
 import { type Address, formatAddress, parseAddress } from "../../../protocol/address.ts";
 import { StreamError } from "../../../protocol/errors.ts";
 import { startSilentTarget } from "../../support/silent-target.ts";
 import { closedPort, startTarget, type Target } from "../../support/target.ts";
+import { strictPolicy } from "../../support/policies.ts";
 
 // Names of RFC 6761 are answered here: a test asks no resolver but for "localhost", and gets no
 // address beyond loopback.
@@ -14,7 +15,7 @@ vi.mock("node:dns", async (importActual) => {
   return { ...actual, lookup: vi.fn(actual.lookup) };
 });
 
-const anything: Policy = () => {};
+const anything: Policy = () => undefined;
 const never = new AbortController().signal;
 const targets: Target[] = [];
 
@@ -139,19 +140,17 @@ describe("nodeEgress.connect()", () => {
 });
 
 describe("nodeEgress.connect() and the policy", () => {
-  const strict = createPolicy({ allowPrivate: false });
-
   it("denies a name that means loopback when private targets are not allowed", async () => {
     const target = await listenAt("127.0.0.1");
     resolveTo([at("127.0.0.1"), at("::1")]);
-    const dialling = dial("rebound.test", target.port, strict);
+    const dialling = dial("rebound.test", target.port, strictPolicy);
     expect(await failureOf(dialling)).toMatchObject({ reason: "denied" });
     expect(target.sockets.size).toBe(0);
   });
 
   it("denies localhost itself", async () => {
     const target = await listenAt("127.0.0.1");
-    const error = await failureOf(dial("localhost", target.port, strict));
+    const error = await failureOf(dial("localhost", target.port, strictPolicy));
     expect(error).toMatchObject({ reason: "denied" });
   });
 
@@ -170,7 +169,7 @@ describe("nodeEgress.connect() and the policy", () => {
 
   it("denies a name with an address that it cannot read", async () => {
     resolveTo([{ address: "::1%lo", family: 6 }]);
-    const error = await failureOf(dial("zone.test", await closedPort(), strict));
+    const error = await failureOf(dial("zone.test", await closedPort(), strictPolicy));
     expect(["denied", "name-not-found"]).toContain(error.reason);
   });
 });

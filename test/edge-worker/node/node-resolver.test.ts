@@ -1,8 +1,9 @@
 import { reverse } from "node:dns/promises";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { resolveName, reverseAddress } from "../../../edge-worker/node/node-resolver.ts";
-import { createPolicy, type Policy } from "../../../edge-worker/policy/policy.ts";
+import type { Policy } from "../../../edge-worker/policy/policy.ts";
 import { formatAddress, parseAddress } from "../../../protocol/address.ts";
+import { strictPolicy } from "../../support/policies.ts";
 
 // PTR queries are answered here, as no query may leave this machine; lookup() is the real one, for
 // names that no resolver is asked about (RFC 6761).
@@ -11,7 +12,7 @@ vi.mock("node:dns/promises", async (importActual) => {
   return { ...actual, reverse: vi.fn() };
 });
 
-const anything: Policy = () => {};
+const anything: Policy = () => undefined;
 const address = parseAddress("192.0.2.1", 0);
 
 afterEach(() => void vi.mocked(reverse).mockReset());
@@ -32,8 +33,7 @@ describe("resolveName()", () => {
   });
 
   it("denies a name whose address the policy refuses", async () => {
-    const strict = createPolicy({ allowPrivate: false });
-    const looking = resolveName(parseAddress("localhost", 0), strict);
+    const looking = resolveName(parseAddress("localhost", 0), strictPolicy);
     await expect(looking).rejects.toMatchObject({
       reason: "denied",
       message: "Cannot connect: the address is special-purpose (loopback)",

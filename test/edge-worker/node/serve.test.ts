@@ -29,7 +29,7 @@ async function startEdge(
   const edge = await serveEdge({
     host: "127.0.0.1",
     port: 0,
-    admission,
+    access: { keys: [{ id: "test", secret: "a secret long enough" }], rules: [] },
     allowPrivate: false,
     connectTimeoutMs: 5000,
     log,

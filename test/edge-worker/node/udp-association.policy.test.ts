@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { createPolicy } from "../../../edge-worker/policy/policy.ts";
 import { formatAddress, parseAddress } from "../../../protocol/address.ts";
 import { StreamError } from "../../../protocol/errors.ts";
 import { Associations } from "../../support/associations.ts";
 import { hex, toHex } from "../../support/hex.ts";
+import { strictPolicy } from "../../support/policies.ts";
 
 const associations = new Associations();
 const openPeer = associations.openPeer.bind(associations);
@@ -96,7 +96,7 @@ describe("openAssociation() and the policy", () => {
 
   it("sends nothing to loopback when private targets are not allowed", async () => {
     const peer = await openPeer();
-    const { association } = await associate(createPolicy({ allowPrivate: false }));
+    const { association } = await associate(strictPolicy);
     for (const host of ["127.0.0.1", "localhost", "::ffff:127.0.0.1"]) {
       association.send(parseAddress(host, peer.address.port), hex("01"));
     }

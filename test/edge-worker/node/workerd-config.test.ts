@@ -8,7 +8,7 @@ import {
 const config: WorkerdConfig = {
   host: "127.0.0.1",
   port: 8443,
-  keyId: "test",
+  access: { rules: [] },
   allowPrivate: false,
   connectTimeoutMs: 15_000,
   bridge: "durable",
@@ -40,7 +40,7 @@ describe("formatWorkerdConfig()", () => {
   it("binds each setting by the name that the Worker reads", async () => {
     const text = await format({ allowPrivate: true, bridge: "stateless" });
     for (const binding of [
-      '(name = "EDGESOCKS_KEY_ID", text = "test")',
+      '(name = "RULES", text = "[]")',
       '(name = "BRIDGE", text = "stateless")',
       '(name = "ALLOW_PRIVATE", text = "true")',
       '(name = "CONNECT_TIMEOUT_MS", text = "15000")',
@@ -51,9 +51,9 @@ describe("formatWorkerdConfig()", () => {
     }
   });
 
-  it("takes the secret from the environment, never from the file", async () => {
+  it("takes the keys from the environment, never from the file", async () => {
     const text = await format();
-    expect(text).toContain('(name = "EDGESOCKS_SECRET", fromEnvironment = "EDGESOCKS_SECRET")');
+    expect(text).toContain('(name = "EDGESOCKS_KEYS", fromEnvironment = "EDGESOCKS_KEYS")');
   });
 
   it("has the compatibility date of wrangler.toml", async () => {

@@ -59,7 +59,7 @@ describe("serveAssociation()", () => {
   });
 
   it("hands its policy to the sockets", async () => {
-    const policy = (): void => {};
+    const policy = (): undefined => undefined;
     const bridge = await servingBridge(Command.UdpAssociate, UNSPECIFIED, policy);
     expect(bridge.egress.associations[0]?.policy).toBe(policy);
   });
