@@ -10,6 +10,7 @@ import { ConfigError, messageOf } from "../protocol/errors.ts";
 import type { Log } from "../protocol/log.ts";
 import type { Service } from "./lifecycle.ts";
 import { createLog } from "./logger.ts";
+import { createReload } from "./reload.ts";
 import { createAdmission, readAccess, readSecret } from "./secret.ts";
 import type { SettingsOf } from "./settings.ts";
 import { readText } from "./sources.ts";
@@ -84,10 +85,14 @@ export async function startAgent(settings: AgentSettings): Promise<Service> {
 }
 
 /** `edgesocks edge`: the edge alone. */
-export async function startEdge(settings: EdgeSettings): Promise<Service> {
+export async function startEdge(
+  settings: EdgeSettings,
+  load: () => EdgeSettings,
+): Promise<Service> {
   const tls = readTls(settings);
+  const log = createLog(settings);
   const stateFolder = settings["state-dir"];
-  const edge = await startRuntime(settings.runtime, createLog(settings), {
+  const edge = await startRuntime(settings.runtime, log, {
     ...settings.listen,
     ...(tls ? { tls } : {}),
     access: readAccess(settings),
@@ -98,7 +103,14 @@ export async function startEdge(settings: EdgeSettings): Promise<Service> {
   });
   const scheme = tls ? "wss" : "ws";
   const ready = `edge ${scheme}://${formatEndpoint(edge)}/ (${settings.runtime})`;
-  return { ready, failed: edge.failed, stop: (drainMs) => edge.stop(drainMs) };
+  const reload = createReload({
+    settings,
+    load,
+    take: (next) => edge.reload(readAccess(next)),
+    taken: ["keys", "rules", "secret", "secret-file", "key-id"],
+    log,
+  });
+  return { ready, failed: edge.failed, reload, stop: (drainMs) => edge.stop(drainMs) };
 }
 
 interface RuntimeOptions extends Endpoint {

@@ -1,5 +1,6 @@
 import { ConfigError, messageOf } from "../protocol/errors.ts";
 import { tuneHeap } from "./heap.ts";
+import { watchSettings } from "./reload.ts";
 
 /** Something that serves until it is told to stop. */
 export interface Service {
@@ -7,6 +8,8 @@ export interface Service {
   readonly ready: string;
   /** Resolves when it can serve no more though nobody has stopped it. */
   readonly failed?: Promise<Error> | undefined;
+  /** Reads its settings again; undefined where a change needs a new start. Never throws. */
+  readonly reload?: () => void;
   /** Drains for at most `drainMs`, then ends what is left. */
   stop(drainMs: number): Promise<void>;
 }
@@ -19,8 +22,14 @@ const EXIT_SIGNAL = 130;
 /** SIGINT and SIGTERM end the process within 5 s; this leaves room for the closing itself. */
 const DRAIN_MS = 3000;
 
-/** Starts a service, says that it is ready, and ends the process when a signal asks for it. */
-export async function serveUntilSignal(start: () => Promise<Service>): Promise<void> {
+/**
+ * Starts a service, says that it is ready, and ends the process when a signal asks for it. SIGHUP,
+ * and a change of `file`, let it read its settings again.
+ */
+export async function serveUntilSignal(
+  start: () => Promise<Service>,
+  file?: string,
+): Promise<void> {
   tuneHeap();
   let service: Service;
   try {
@@ -39,6 +48,10 @@ export async function serveUntilSignal(start: () => Promise<Service>): Promise<v
   });
   process.on("SIGINT", stop);
   process.on("SIGTERM", stop);
+  if (service.reload) {
+    process.on("SIGHUP", service.reload);
+    if (file !== undefined) watchSettings(file, service.reload);
+  }
   // Last: whoever reads this line may send a signal at once.
   process.stdout.write(`ready ${service.ready}\n`);
 }

@@ -6,7 +6,7 @@ import { ConfigError } from "../protocol/errors.ts";
 import { startAgent, startEdge, startLocal } from "./commands.ts";
 import { EXIT_USAGE, exitWith, serveUntilSignal, type Service } from "./lifecycle.ts";
 import { loadSettings, type SettingsOf, type SettingsTable, variableOf } from "./settings.ts";
-import { environmentSource, fileSource, flagSource } from "./sources.ts";
+import { environmentSource, fileSource, flagSource, settingsFile } from "./sources.ts";
 import { tables } from "./tables.ts";
 
 const MANIFEST = v.object({ version: v.string(), description: v.string() });
@@ -56,7 +56,7 @@ function addCommand<Table extends SettingsTable>(
   name: string,
   description: string,
   table: Table,
-  start: (settings: SettingsOf<Table>) => Promise<Service>,
+  start: (settings: SettingsOf<Table>, load: () => SettingsOf<Table>) => Promise<Service>,
 ): void {
   const command = program.command(name).description(description);
   command
@@ -72,12 +72,15 @@ function addCommand<Table extends SettingsTable>(
   command.addHelpText("after", secretHelp(table));
   command.action(async (flags: Record<string, unknown>) => {
     const config = typeof flags["config"] === "string" ? flags["config"] : undefined;
-    const settings = loadSettings(table, [
-      flagSource(table, flags),
-      environmentSource(process.env),
-      fileSource(config, process.env),
-    ]);
-    await serveUntilSignal(() => start(settings));
+    const load = (): SettingsOf<Table> =>
+      loadSettings(table, [
+        flagSource(table, flags),
+        environmentSource(process.env),
+        fileSource(config, process.env),
+      ]);
+    const settings = load();
+    const file = settingsFile(config, process.env);
+    await serveUntilSignal(() => start(settings, load), file);
   });
 }
 

@@ -37,14 +37,22 @@ const CONFIG_VARIABLE = "EDGESOCKS_CONFIG";
 
 /** The TOML file that was named, or edgesocks.toml where there is one. @throws ConfigError */
 export function fileSource(named: string | undefined, environment: NodeJS.ProcessEnv): Source {
-  const wanted = named ?? environment[CONFIG_VARIABLE];
-  const file = wanted ?? DEFAULT_FILE;
-  if (wanted === undefined && !existsSync(file)) return { values: {}, nameOf: (key) => key };
+  const file = settingsFile(named, environment);
+  if (file === undefined) return { values: {}, nameOf: (key) => key };
   const values = parseToml(file, readText(file));
   for (const key of Object.keys(values)) {
     if (!knownKeys.includes(key)) throw unknown(`the key "${key}" in ${file}`, key, knownKeys);
   }
   return { values, nameOf: (key) => `"${key}" in ${file}` };
+}
+
+/** The file that fileSource() reads; undefined when there is none. */
+export function settingsFile(
+  named: string | undefined,
+  environment: NodeJS.ProcessEnv,
+): string | undefined {
+  const wanted = named ?? environment[CONFIG_VARIABLE];
+  return wanted ?? (existsSync(DEFAULT_FILE) ? DEFAULT_FILE : undefined);
 }
 
 /** The text of a file a setting names. @throws ConfigError, one line */

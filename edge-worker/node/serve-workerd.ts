@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { rmSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import * as v from "valibot";
@@ -21,7 +21,7 @@ export interface WorkerdEdgeOptions {
   /** 0 takes any free port. */
   readonly port: number;
   readonly access: AccessEntries;
-  /** Where the Durable Objects keep their storage; without it, in memory. */
+  /** Where the Durable Objects keep their storage; without it, it ends with the process. */
   readonly stateFolder?: string;
   readonly allowPrivate: boolean;
   readonly connectTimeoutMs: number;
@@ -68,7 +68,9 @@ export async function serveWorkerdEdge(options: WorkerdEdgeOptions): Promise<Run
   };
   try {
     await writeFile(join(folder, "worker.js"), await loadWorkerBundle());
-    const config = await formatWorkerdConfig({ ...options, dnsUrl: names.url });
+    const stateFolder = resolve(options.stateFolder ?? join(folder, "state"));
+    await mkdir(stateFolder, { recursive: true, mode: 0o700 });
+    const config = await formatWorkerdConfig({ ...options, stateFolder, dnsUrl: names.url });
     await writeFile(join(folder, "config.capnp"), config);
     const started = spawnWorkerd(binary, folder, options.access);
     child = started;

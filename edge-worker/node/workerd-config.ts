@@ -9,7 +9,8 @@ export interface WorkerdConfig {
   readonly host: string;
   readonly port: number;
   readonly access: Pick<AccessEntries, "rules">;
-  readonly stateFolder?: string;
+  /** Where the Durable Objects keep their storage: only on a disk is it SQLite. */
+  readonly stateFolder: string;
   readonly allowPrivate: boolean;
   readonly connectTimeoutMs: number;
   readonly bridge: "durable" | "stateless";
@@ -21,7 +22,6 @@ const WRANGLER = v.object({ compatibility_date: v.string() });
 /** The workerd configuration (Cap'n Proto text) that runs worker.js as wrangler.toml deploys it. */
 export async function formatWorkerdConfig(config: WorkerdConfig): Promise<string> {
   const host = config.host.includes(":") ? `[${config.host}]` : config.host;
-  const state = config.stateFolder;
   const text = (value: string | number | boolean): string => JSON.stringify(String(value));
   return `using Workerd = import "/workerd/workerd.capnp";
 
@@ -32,7 +32,8 @@ const config :Workerd.Config = (
       allow = [${config.allowPrivate ? '"public", "private"' : '"public"'}],
       tlsOptions = (trustBrowserCas = true),
     )),
-${state === undefined ? "" : `    (name = "state", disk = (path = ${text(state)}, writable = true)),\n`}    (name = "resolver", external = (address = ${text(new URL(config.dnsUrl).host)}, http = ())),
+    (name = "state", disk = (path = ${text(config.stateFolder)}, writable = true)),
+    (name = "resolver", external = (address = ${text(new URL(config.dnsUrl).host)}, http = ())),
   ],
   sockets = [(name = "http", address = ${text(`${host}:${config.port}`)}, http = (), service = "edge")],
 );
@@ -54,7 +55,7 @@ const edge :Workerd.Worker = (
   durableObjectNamespaces = [
     (className = "DurableBridge", uniqueKey = "edgesocks", enableSql = true),
   ],
-  durableObjectStorage = ${state === undefined ? "(inMemory = void)" : '(localDisk = "state")'},
+  durableObjectStorage = (localDisk = "state"),
 );
 `;
 }

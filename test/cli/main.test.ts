@@ -36,7 +36,8 @@ describe("edgesocks", () => {
     const { code, stdout } = await runCli([command, "--help"]);
     expect(code).toBe(0);
     for (const [key, setting] of Object.entries(tables[command])) {
-      if ("isSecret" in setting) expect(stdout).not.toContain(`--${key} `);
+      if ("isSecret" in setting || "isStructured" in setting)
+        expect(stdout).not.toContain(`--${key} `);
       else expect(stdout).toContain(`--${key}`);
     }
     expect(stdout).toContain("--config <file>");

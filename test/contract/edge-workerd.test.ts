@@ -1,9 +1,11 @@
 import { serveWorkerdEdge } from "../../edge-worker/node/serve-workerd.ts";
 import { recordedLog } from "../support/log.ts";
-import { describeEdge } from "./edge.ts";
+import { describeEdge, type StartEdge } from "./edge.ts";
+import { describeUsers } from "./users.ts";
 
 for (const bridge of ["durable", "stateless"] as const) {
-  describeEdge(`edge on workerd, ${bridge} bridge`, (options) =>
-    serveWorkerdEdge({ host: "127.0.0.1", port: 0, bridge, log: recordedLog(), ...options }),
-  );
+  const start: StartEdge = (options) =>
+    serveWorkerdEdge({ host: "127.0.0.1", port: 0, bridge, log: recordedLog(), ...options });
+  describeEdge(`edge on workerd, ${bridge} bridge`, start);
+  describeUsers(`edge on workerd, ${bridge} bridge`, start, bridge === "durable");
 }

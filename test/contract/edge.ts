@@ -20,6 +20,7 @@ export interface EdgeUnderTest {
   readonly access: AccessEntries;
   readonly allowPrivate: boolean;
   readonly connectTimeoutMs: number;
+  readonly stateFolder?: string;
 }
 
 export type StartEdge = (options: EdgeUnderTest) => Promise<RunningEdge>;

@@ -18,6 +18,7 @@ const TESTED_ELSEWHERE: Readonly<Record<string, string>> = {
   "client-agent/listeners/request.ts": "types alone",
   "edge-worker/node/serve-workerd.ts": "contract/edge-workerd.test.ts",
   "edge-worker/node/worker-bundle.ts": "contract/edge-workerd.test.ts, which runs the bundle",
+  "edge-worker/users/usage.ts": "types, and a store that does nothing",
   "edge-worker/services/service.ts": "every test of a service: what they share",
   "protocol/carrier.ts": "types alone",
   "protocol/log.ts": "types alone",

@@ -86,7 +86,7 @@ describe("edgesocks.example.toml", () => {
     for (const key of knownKeys) {
       const fallbacks = Object.values(commands).map((table) => table[key]?.fallback);
       const known = fallbacks.filter((fallback) => fallback !== undefined);
-      if (known.length > 0) expect(known, key).toContain(settings[key]);
+      if (known.length > 0) expect(known, key).toContainEqual(settings[key]);
     }
   });
 });

@@ -9,6 +9,7 @@ const config: WorkerdConfig = {
   host: "127.0.0.1",
   port: 8443,
   access: { rules: [] },
+  stateFolder: "/var/lib/edge",
   allowPrivate: false,
   connectTimeoutMs: 15_000,
   bridge: "durable",
@@ -62,10 +63,11 @@ describe("formatWorkerdConfig()", () => {
     expect(await format()).toContain(`compatibilityDate = "${date}"`);
   });
 
-  it("declares the Durable Object, and keeps its storage in memory", async () => {
+  it("declares the Durable Object, and keeps its storage on disk, where it is SQLite", async () => {
     const text = await format();
     expect(text).toContain('className = "DurableBridge"');
-    expect(text).toContain("durableObjectStorage = (inMemory = void)");
+    expect(text).toContain('durableObjectStorage = (localDisk = "state")');
+    expect(text).toContain('name = "state", disk = (path = "/var/lib/edge", writable = true)');
   });
 
   it("keeps a value with quotes within its text", async () => {
