@@ -101,6 +101,8 @@ export class Bridge {
       closed: (reason) => {
         unwatch();
         this.#sessions.delete(key);
+        // A Durable Object may not live much longer.
+        users.find(user)?.account.save();
         if (!(reason instanceof ProtocolError)) return log.info("A session ended", because(reason));
         const violations = ++this.#violations;
         log.warn("A session ended by a breach of the protocol", { ...because(reason), violations });

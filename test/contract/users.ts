@@ -165,10 +165,12 @@ export function describeUsers(name: string, start: StartEdge, countsWindows: boo
           rules: [],
         };
         const before = await start({ ...options(access), stateFolder });
-        const { stream, answer } = open(await connectAs(before, "daily"), echo.port);
+        const agent = await connectAs(before, "daily");
+        const { stream, answer } = open(agent, echo.port);
         await answer;
         await stream.write(new Uint8Array(1000));
         expect(await stream.read()).not.toBeNull();
+        await agent.close();
         await before.stop(1000);
         const after = await start({ ...options(access), stateFolder });
         try {
