@@ -3,6 +3,9 @@ import { StreamError } from "../../protocol/errors.ts";
 import { Command, FrameType, GoAwayReason } from "../../protocol/wire.ts";
 import { connectSilently, framesOf } from "../support/agent-end.ts";
 import { createBridge, diallingBridge, greetedBridge, target } from "../support/bridge-parts.ts";
+import type { Tenant } from "../../edge-worker/users/users.ts";
+import { accountOf } from "../support/account.ts";
+import { FakeClock } from "../support/fake-clock.ts";
 import { hex, toHex } from "../support/hex.ts";
 
 const nothing = new Uint8Array();
@@ -122,6 +125,57 @@ describe("Bridge.close()", () => {
     bridge.close();
     await clock.run();
     expect(silent.closed).toHaveLength(1);
+    expect(clock.timerCount).toBe(0);
+  });
+});
+
+describe("Bridge, whose users come and go", () => {
+  const usersOf = (end: number) => {
+    const state = { isGone: false };
+    const clock = new FakeClock();
+    const find = (user: string): Tenant | undefined => {
+      if (state.isGone || clock.now() >= end) return undefined;
+      return {
+        account: accountOf({ user, clock }),
+        expiresAt: end,
+        policyFor: () => () => undefined,
+      };
+    };
+    return { state, clock, users: { find } };
+  };
+
+  it("lets nobody join the session of another user", async () => {
+    const { agent, connect, session, bridge } = await greetedBridge();
+    const token = agent.hello?.session ?? nothing;
+    const stranger = await connect({ session: token }, session, "mallory");
+    expect(stranger.failure).toMatchObject({ code: "ERR_PEER_GOAWAY" });
+    expect(bridge.sessionCount).toBe(1);
+  });
+
+  it("ends the sessions of a user who is one no more", async () => {
+    const { state, clock, users } = usersOf(Infinity);
+    const { bridge, agent } = await greetedBridge({ clock, users });
+    bridge.evict();
+    expect(bridge.sessionCount).toBe(1);
+    state.isGone = true;
+    bridge.evict();
+    await clock.run();
+    expect(bridge.sessionCount).toBe(0);
+    expect(agent.failure).toBeDefined();
+    expect(clock.timerCount).toBe(0);
+  });
+
+  it("ends a session within a minute of the end of its key, and serves no stream until then", async () => {
+    const { clock, users } = usersOf(90_000);
+    const { bridge, session, egress } = await greetedBridge({ clock, users });
+    await clock.advance(95_000);
+    const { stream } = session.open(Command.Connect, target, nothing);
+    const refused = expect(stream.answer()).rejects.toMatchObject({ reason: "denied" });
+    await clock.run();
+    await refused;
+    expect(egress.dials).toHaveLength(0);
+    await clock.advance(60_000);
+    expect(bridge.sessionCount).toBe(0);
     expect(clock.timerCount).toBe(0);
   });
 });

@@ -27,9 +27,10 @@ export function connectAgent(
   bridge: Bridge,
   hello: Partial<Hello> = {},
   joined?: Session,
+  user = "test",
 ): AgentEnd {
   const carriers = carrierPair(clock);
-  bridge.accept("test", carriers.right);
+  bridge.accept(user, carriers.right);
   const local = helloWith({ maxStreams: 0, ...hello });
   const failed = (reason: CarrierError | ProtocolError): void => void (end.failure = reason);
   const begin = (remote: Hello): Session =>

@@ -17,6 +17,7 @@ const nothing = new Uint8Array();
 
 /** How a bridge differs from what is usual; `policy` is that of its one user. */
 export interface BridgeChanges extends Partial<BridgeOptions> {
+  readonly clock?: FakeClock;
   readonly policy?: Policy;
 }
 
@@ -24,7 +25,7 @@ const allowAll: Policy = () => undefined;
 
 /** A bridge to an internet that is only what the test says. */
 export function createBridge({ policy = allowAll, ...options }: BridgeChanges = {}) {
-  const clock = new FakeClock();
+  const clock = options.clock ?? new FakeClock();
   const egress = new FakeEgress();
   const log = recordedLog();
   const bridge = new Bridge({
@@ -48,8 +49,12 @@ export function createBridge({ policy = allowAll, ...options }: BridgeChanges = 
 /** A bridge with one agent, greeted. */
 export async function greetedBridge(options: BridgeChanges = {}) {
   const parts = createBridge(options);
-  const connect = async (hello: Partial<Hello> = {}, joined?: Session): Promise<AgentEnd> => {
-    const end = connectAgent(parts.clock, parts.bridge, hello, joined);
+  const connect = async (
+    hello: Partial<Hello> = {},
+    joined?: Session,
+    user?: string,
+  ): Promise<AgentEnd> => {
+    const end = connectAgent(parts.clock, parts.bridge, hello, joined, user);
     await parts.clock.run();
     return end;
   };
