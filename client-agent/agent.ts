@@ -1,7 +1,7 @@
 import type { Clock } from "../protocol/clock.ts";
 import { emptyHello, type Hello } from "../protocol/hello.ts";
 import type { Log } from "../protocol/log.ts";
-import { type Dial, Uplink } from "./carriers/uplink.ts";
+import { type Dial, Uplink } from "../protocol/uplink.ts";
 import { type Isolation, Uplinks } from "./carriers/uplinks.ts";
 import { FrontDoor } from "./listeners/front-door.ts";
 import { Gate, type GateSettings } from "./listeners/gate.ts";

@@ -1,6 +1,6 @@
 import { StreamError } from "../../protocol/errors.ts";
 import type { Session } from "../../protocol/session.ts";
-import type { Uplink } from "./uplink.ts";
+import type { Uplink } from "../../protocol/uplink.ts";
 
 /** Whose streams may share a session: everybody's, or those of one user only. */
 export type Isolation = "none" | "user";

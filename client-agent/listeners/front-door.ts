@@ -7,11 +7,12 @@ import {
   reasonOf,
   StreamError,
 } from "../../protocol/errors.ts";
+import { ExactReader } from "../../protocol/exact-reader.ts";
 import type { Log } from "../../protocol/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Gate } from "./gate.ts";
 import type { Gateway, Opened } from "./gateway.ts";
-import { drive, ExactReader, type Handshake } from "./handshake.ts";
+import { drive, type Handshake } from "./handshake.ts";
 import type { Client, ClientRequest, HttpDoor, Replies, Tunnel } from "./request.ts";
 import { SOCKS4_VERSION, socks4 } from "./socks4.ts";
 import { SOCKS5_VERSION, socks5 } from "./socks5.ts";

@@ -1,7 +1,8 @@
-import { type ByteChannel, type RelayTotals, relay } from "../../protocol/channel.ts";
+import { type RelayTotals, relay } from "../../protocol/channel.ts";
 import type { Clock } from "../../protocol/clock.ts";
 import { reasonOf, StreamError } from "../../protocol/errors.ts";
 import { Command } from "../../protocol/wire.ts";
+import { withHead } from "../../protocol/with-head.ts";
 import type { Opened } from "./gateway.ts";
 import type { Tunnel } from "./request.ts";
 import { type OpenUdp, UdpRelay } from "./udp-relay.ts";
@@ -46,25 +47,6 @@ export async function useStream(
   }
   await relay(rest.length > 0 ? withHead(rest, client) : client, stream, context.totals);
   return "relayed";
-}
-
-/** A channel that reads `head` first. A relay of it need not wait for that to be taken. */
-function withHead(
-  head: Uint8Array | Promise<Uint8Array | null>,
-  channel: ByteChannel,
-): ByteChannel {
-  let isRead = false;
-  return {
-    read: () => {
-      if (isRead) return channel.read();
-      isRead = true;
-      return Promise.resolve(head);
-    },
-    write: (chunk) => channel.write(chunk),
-    end: () => channel.end(),
-    abort: (reason) => channel.abort(reason),
-    onceFailed: (callback) => channel.onceFailed(callback),
-  };
 }
 
 /** The second reply of BIND (RFC 1928 section 4): who has connected, or that nobody did. */

@@ -1,12 +1,12 @@
 import type { Admission } from "../../protocol/admission.ts";
 import type { Log } from "../../protocol/log.ts";
+import { createDial } from "../../protocol/node/dial-carrier.ts";
 import { nodeClock } from "../../protocol/node/node-clock.ts";
 import { createAgent } from "../agent.ts";
 import type { Isolation } from "../carriers/uplinks.ts";
 import type { GateSettings } from "../listeners/gate.ts";
 import { type AdminServer, serveAdmin } from "./admin.ts";
 import { checkDescriptorLimit } from "./descriptor-limit.ts";
-import { createDial } from "./dial-carrier.ts";
 import { connectReplies } from "./http-answer.ts";
 import { HttpProxy } from "./http-proxy.ts";
 import { listen } from "./listen.ts";

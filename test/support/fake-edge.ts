@@ -1,4 +1,4 @@
-import type { Dial } from "../../client-agent/carriers/uplink.ts";
+import type { Dial } from "../../protocol/uplink.ts";
 import { CarrierError } from "../../protocol/errors.ts";
 import { Link } from "../../protocol/link.ts";
 import { type IncomingStream, Session } from "../../protocol/session.ts";

@@ -1,4 +1,5 @@
-import { drive, ExactReader, type Handshake } from "../../client-agent/listeners/handshake.ts";
+import { drive, type Handshake } from "../../client-agent/listeners/handshake.ts";
+import { ExactReader } from "../../protocol/exact-reader.ts";
 import { FakeChannel } from "./fake-channel.ts";
 import { toHex } from "./hex.ts";
 

@@ -1,4 +1,4 @@
-import { createDial } from "../../client-agent/node/dial-carrier.ts";
+import { createDial } from "../../protocol/node/dial-carrier.ts";
 import type { Admission } from "../../protocol/admission.ts";
 import type { Hello } from "../../protocol/hello.ts";
 import { Link } from "../../protocol/link.ts";

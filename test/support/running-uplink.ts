@@ -1,4 +1,4 @@
-import { Uplink } from "../../client-agent/carriers/uplink.ts";
+import { Uplink } from "../../protocol/uplink.ts";
 import { Metrics } from "../../client-agent/observe/metrics.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { FakeEdge, type Mood } from "./fake-edge.ts";

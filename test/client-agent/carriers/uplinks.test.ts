@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Uplink } from "../../../client-agent/carriers/uplink.ts";
+import { Uplink } from "../../../protocol/uplink.ts";
 import { type Isolation, Uplinks } from "../../../client-agent/carriers/uplinks.ts";
 import { Metrics } from "../../../client-agent/observe/metrics.ts";
 import { FakeClock } from "../../support/fake-clock.ts";

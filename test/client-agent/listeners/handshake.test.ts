@@ -2,76 +2,15 @@ import { describe, expect, it } from "vitest";
 import {
   bytes,
   drive,
-  ExactReader,
   type Handshake,
   uint16,
   uint8,
   write,
 } from "../../../client-agent/listeners/handshake.ts";
+import { ExactReader } from "../../../protocol/exact-reader.ts";
 import { FakeChannel } from "../../support/fake-channel.ts";
 import { CHUNK_SIZES, inChunks, outcomeOf } from "../../support/handshake-outcome.ts";
 import { hex, toHex } from "../../support/hex.ts";
-
-describe("ExactReader.exactly()", () => {
-  it("puts a length together from several chunks", async () => {
-    const reader = new ExactReader(new FakeChannel(hex("01"), hex("0203"), hex("04")));
-    expect(await reader.exactly(4)).toEqual(hex("01 02 03 04"));
-  });
-
-  it("takes several lengths out of one chunk", async () => {
-    const reader = new ExactReader(new FakeChannel(hex("01 02 03 04")));
-    expect(await reader.exactly(1)).toEqual(hex("01"));
-    expect(await reader.exactly(3)).toEqual(hex("02 03 04"));
-  });
-
-  it("reads nothing for a length that it has already", async () => {
-    const reader = new ExactReader(new FakeChannel(hex("01 02")));
-    await reader.exactly(1);
-    expect(await reader.exactly(0)).toEqual(hex(""));
-    expect(await reader.exactly(1)).toEqual(hex("02"));
-  });
-
-  it("rejects with ERR_HANDSHAKE_EOF when the client leaves too early", async () => {
-    const client = new FakeChannel(hex("01"));
-    client.farEnd();
-    const reader = new ExactReader(client);
-    await expect(reader.exactly(2)).rejects.toMatchObject({ code: "ERR_HANDSHAKE_EOF" });
-  });
-
-  it("rejects with the channel's own error when the connection breaks", async () => {
-    const client = new FakeChannel();
-    const reading = new ExactReader(client).exactly(1);
-    client.breakOff();
-    await expect(reading).rejects.toMatchObject({ code: "connection-reset" });
-  });
-});
-
-describe("ExactReader.peek()", () => {
-  it("gives the next byte, and leaves it where it is", async () => {
-    const reader = new ExactReader(new FakeChannel(hex("01 02"), hex("03")));
-    expect(await reader.peek()).toBe(1);
-    expect(await reader.peek()).toBe(1);
-    expect(reader.rest).toEqual(hex("01 02"));
-    expect(await reader.exactly(3)).toEqual(hex("01 02 03"));
-  });
-});
-
-describe("ExactReader.rest", () => {
-  it("holds what came behind the bytes asked for", async () => {
-    const reader = new ExactReader(new FakeChannel(hex("01 02 03")));
-    await reader.exactly(1);
-    expect(reader.rest).toEqual(hex("02 03"));
-  });
-
-  it("is a copy: the channel may use a chunk's memory again", async () => {
-    const client = new FakeChannel(hex("01 02 03"));
-    const reader = new ExactReader(client);
-    await reader.exactly(1);
-    client.farEnd();
-    await client.read();
-    expect(reader.rest).toEqual(hex("02 03"));
-  });
-});
 
 describe("drive()", () => {
   function* greeting(): Handshake<{ version: number; port: number; tail: string }> {

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
-import { createDial } from "../../../client-agent/node/dial-carrier.ts";
+import { createDial } from "../../../protocol/node/dial-carrier.ts";
 import {
   type NodeEdgeOptions,
   type RunningEdge,

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { parseAddress } from "../../../protocol/address.ts";
-import { StreamError } from "../../../protocol/errors.ts";
-import { Command } from "../../../protocol/wire.ts";
-import { EDGE, runningUplink } from "../../support/running-uplink.ts";
+import { parseAddress } from "../../protocol/address.ts";
+import { StreamError } from "../../protocol/errors.ts";
+import { Command } from "../../protocol/wire.ts";
+import { EDGE, runningUplink } from "../support/running-uplink.ts";
 
 const target = parseAddress("example.com", 443);
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Backoff, REFUSED, UNREACHABLE } from "../../../client-agent/carriers/backoff.ts";
+import { Backoff, REFUSED, UNREACHABLE } from "../../protocol/backoff.ts";
 
 /** Just below 1, the most that a random() gives. */
 const ALMOST_ONE = 1 - Number.EPSILON / 2;

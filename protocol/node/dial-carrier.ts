@@ -1,8 +1,8 @@
 import { WebSocket } from "ws";
-import { type Admission, placeOf } from "../../protocol/admission.ts";
-import { CarrierError } from "../../protocol/errors.ts";
-import { attachCarrier, webSocketOptions } from "../../protocol/node/ws-carrier.ts";
-import type { Dial } from "../carriers/uplink.ts";
+import { type Admission, placeOf } from "../admission.ts";
+import { CarrierError } from "../errors.ts";
+import type { Dial } from "../uplink.ts";
+import { attachCarrier, webSocketOptions } from "./ws-carrier.ts";
 
 const DIAL_TIMEOUT_MS = 10_000;
 

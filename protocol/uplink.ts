@@ -1,21 +1,27 @@
-import type { Carrier, CarrierEvents } from "../../protocol/carrier.ts";
-import { type Clock, pause } from "../../protocol/clock.ts";
-import { CarrierError, messageOf, StreamError } from "../../protocol/errors.ts";
-import type { Hello } from "../../protocol/hello.ts";
-import { Link } from "../../protocol/link.ts";
-import type { Log } from "../../protocol/log.ts";
-import { Session } from "../../protocol/session.ts";
-import { CloseCode } from "../../protocol/wire.ts";
-import type { Metrics } from "../observe/metrics.ts";
 import { Backoff, REFUSED, UNREACHABLE } from "./backoff.ts";
+import type { Carrier, CarrierEvents } from "./carrier.ts";
+import { type Clock, pause } from "./clock.ts";
+import { CarrierError, messageOf, StreamError } from "./errors.ts";
+import type { Hello } from "./hello.ts";
+import { Link } from "./link.ts";
+import type { Log } from "./log.ts";
+import { Session } from "./session.ts";
+import { CloseCode } from "./wire.ts";
 
 /** Opens a WebSocket to the edge. @throws CarrierError, with ERR_ADMISSION when the edge said no */
 export type Dial = (signal: AbortSignal) => Promise<(events: CarrierEvents) => Carrier>;
 
+/** Whom an uplink tells how it fares. */
+export interface UplinkMetrics {
+  edgeUp(isUp: boolean): void;
+  /** A carrier could not be had, or was lost. */
+  carrierFailed(error: unknown): void;
+}
+
 export interface UplinkOptions {
   readonly clock: Clock;
   readonly log: Log;
-  readonly metrics: Metrics;
+  readonly metrics: UplinkMetrics;
   readonly random: () => number;
   readonly dial: Dial;
   readonly hello: Hello;

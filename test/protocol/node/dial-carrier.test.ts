@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { type WebSocket, WebSocketServer } from "ws";
-import { createDial } from "../../../client-agent/node/dial-carrier.ts";
+import { createDial } from "../../../protocol/node/dial-carrier.ts";
 import { Admission, Keyring, bearerOf } from "../../../protocol/admission.ts";
 import { CarrierError } from "../../../protocol/errors.ts";
 import { startCommand } from "../../support/command.ts";
