@@ -27,6 +27,7 @@ export type ErrorCode =
   | "ERR_CONFIG"
   | "ERR_CREDIT_EXCEEDED"
   | "ERR_DATA_AFTER_FIN"
+  | "ERR_DEPLOY"
   | "ERR_FIN_OFFSET"
   | "ERR_FRAME_CUT"
   | "ERR_FRAME_FIELD"

@@ -36,7 +36,10 @@ async function upgrade(
     const bridge = createWorkerBridge(settings, users, consoleLog, placeOfRequest(request));
     return upgradeTo(bridge, admitted.keyId);
   }
-  const stub = env.BRIDGES.get(env.BRIDGES.idFromName(admitted.keyId));
+  // Heeded when the object is made, by its first get(); afterwards it stays where it is.
+  const { locationHint } = settings;
+  const placed = locationHint === undefined ? {} : { locationHint };
+  const stub = env.BRIDGES.get(env.BRIDGES.idFromName(admitted.keyId), placed);
   const response = await stub.fetch(withAdmitted(request, admitted));
   return response.status === 101 ? response : undefined;
 }
