@@ -56,6 +56,26 @@ export async function serveUntilSignal(
   process.stdout.write(`ready ${service.ready}\n`);
 }
 
+/** Runs a command that ends by itself. A signal calls it off, a second one ends the process at once. */
+export async function runToEnd(task: (signal: AbortSignal) => Promise<void> | void): Promise<void> {
+  const stopping = new AbortController();
+  const stop = (): void => {
+    if (stopping.signal.aborted) process.exit(EXIT_SIGNAL);
+    stopping.abort();
+  };
+  process.on("SIGINT", stop);
+  process.on("SIGTERM", stop);
+  try {
+    await task(stopping.signal);
+  } catch (error) {
+    if (stopping.signal.aborted) process.exit(EXIT_SIGNAL);
+    exitWith(error);
+  } finally {
+    process.off("SIGINT", stop);
+    process.off("SIGTERM", stop);
+  }
+}
+
 /** One line on stderr, and the exit code that fits: 2 for what the user can mend, else 1. */
 export function exitWith(error: unknown): never {
   const usage = error instanceof ConfigError ? error.message : listenProblem(error);

@@ -4,9 +4,17 @@ import { Command, CommanderError, Option } from "commander";
 import * as v from "valibot";
 import { ConfigError } from "../protocol/errors.ts";
 import { startAgent, startEdge, startLocal } from "./commands.ts";
-import { EXIT_USAGE, exitWith, serveUntilSignal, type Service } from "./lifecycle.ts";
-import { loadSettings, type SettingsOf, type SettingsTable, variableOf } from "./settings.ts";
-import { environmentSource, fileSource, flagSource, settingsFile } from "./sources.ts";
+import { deploy } from "./deploy/deploy.ts";
+import { init } from "./init.ts";
+import { EXIT_USAGE, exitWith, runToEnd, serveUntilSignal, type Service } from "./lifecycle.ts";
+import {
+  loadSettings,
+  type SettingsOf,
+  type SettingsTable,
+  type Source,
+  variableOf,
+} from "./settings.ts";
+import { configFile, environmentSource, fileSource, flagSource, settingsFile } from "./sources.ts";
 import { tables } from "./tables.ts";
 
 const MANIFEST = v.object({ version: v.string(), description: v.string() });
@@ -35,15 +43,11 @@ function createProgram(): Command {
     .configureOutput({ outputError: () => {} })
     .helpOption("-h, --help", "Show this help")
     .addHelpText("after", FILE_HELP);
-  addCommand(
-    program,
-    "local",
-    "Agent and edge on this machine, no account needed",
-    tables.local,
-    startLocal,
-  );
-  addCommand(program, "agent", "The agent alone, for an edge elsewhere", tables.agent, startAgent);
-  addCommand(program, "edge", "The edge alone, self-hosted", tables.edge, startEdge);
+  addService(program, "local", "Agent and edge on this machine, no account needed", startLocal);
+  addService(program, "agent", "The agent alone, for an edge elsewhere", startAgent);
+  addService(program, "edge", "The edge alone, self-hosted", startEdge);
+  addInit(program);
+  addDeploy(program);
   return program;
 }
 
@@ -51,37 +55,87 @@ const FILE_HELP = `
 Every flag has a variable (--log-level: EDGESOCKS_LOG_LEVEL) and a key in edgesocks.toml (log-level).
 A flag beats a variable, a variable beats the file.`;
 
-function addCommand<Table extends SettingsTable>(
+type Tables = typeof tables;
+
+/** A command that serves until it is told to stop. */
+function addService<Name extends "local" | "agent" | "edge">(
+  program: Command,
+  name: Name,
+  description: string,
+  start: (
+    settings: SettingsOf<Tables[Name]>,
+    load: () => SettingsOf<Tables[Name]>,
+  ) => Promise<Service>,
+): void {
+  const table: Tables[Name] = tables[name];
+  addCommand(program, name, description, table).action(async (flags: Flags) => {
+    const load = (): SettingsOf<Tables[Name]> =>
+      loadSettings(table, [...sourcesOf(table, flags), fileOf(flags)]);
+    const settings = load();
+    await serveUntilSignal(
+      () => start(settings, load),
+      settingsFile(namedFile(flags), process.env),
+    );
+  });
+}
+
+function addDeploy(program: Command): void {
+  const table = tables.deploy;
+  const description = "Put the Worker up at Cloudflare, through wrangler";
+  addCommand(program, "deploy", description, table).action(async (flags: Flags) => {
+    const settings = loadSettings(table, [...sourcesOf(table, flags), fileOf(flags)]);
+    await runToEnd((signal) => deploy(settings, signal));
+  });
+}
+
+/** Its --config is the file to write, which it does not read. */
+function addInit(program: Command): void {
+  const table = tables.init;
+  const description = "Make a secret, and an edgesocks.toml that holds it";
+  const help = "TOML file to write";
+  addCommand(program, "init", description, table, help).action(async (flags: Flags) => {
+    const settings = loadSettings(table, sourcesOf(table, flags));
+    await runToEnd(() => init(settings, configFile(namedFile(flags), process.env)));
+  });
+}
+
+type Flags = Readonly<Record<string, unknown>>;
+
+function sourcesOf(table: SettingsTable, flags: Flags): readonly Source[] {
+  return [flagSource(table, flags), environmentSource(process.env)];
+}
+
+function fileOf(flags: Flags): Source {
+  return fileSource(namedFile(flags), process.env);
+}
+
+function namedFile({ config }: Flags): string | undefined {
+  return typeof config === "string" ? config : undefined;
+}
+
+function addCommand(
   program: Command,
   name: string,
   description: string,
-  table: Table,
-  start: (settings: SettingsOf<Table>, load: () => SettingsOf<Table>) => Promise<Service>,
-): void {
-  const command = program.command(name).description(description);
-  command
+  table: SettingsTable,
+  configHelp = "TOML file with settings",
+): Command {
+  const command = program
+    .command(name)
+    .description(description)
     .helpOption("-h, --help", "Show this help")
-    .option("--config <file>", "TOML file with settings");
+    .option("--config <file>", configHelp);
   for (const [key, setting] of Object.entries(table)) {
     if (setting.isSecret || setting.isStructured) continue;
     const flags = setting.value === undefined ? `--${key}` : `--${key} <${setting.value}>`;
     // The default is shown, not set: a flag that was not given must let the other sources speak.
-    const hint = setting.fallback === undefined ? "" : ` (default: ${textOf(setting.fallback)})`;
+    const hint =
+      setting.fallback === undefined || setting.isFlagOnly
+        ? ""
+        : ` (default: ${textOf(setting.fallback)})`;
     command.addOption(new Option(flags, setting.help + hint));
   }
-  command.addHelpText("after", secretHelp(table));
-  command.action(async (flags: Record<string, unknown>) => {
-    const config = typeof flags["config"] === "string" ? flags["config"] : undefined;
-    const load = (): SettingsOf<Table> =>
-      loadSettings(table, [
-        flagSource(table, flags),
-        environmentSource(process.env),
-        fileSource(config, process.env),
-      ]);
-    const settings = load();
-    const file = settingsFile(config, process.env);
-    await serveUntilSignal(() => start(settings, load), file);
-  });
+  return command.addHelpText("after", secretHelp(table));
 }
 
 /** A default as a user would write it. */

@@ -15,6 +15,8 @@ export interface Setting<Schema extends v.GenericSchema = v.GenericSchema> {
   readonly isStructured?: true;
   /** Has no flag, as command lines are seen by others, and is never printed. */
   readonly isSecret?: true;
+  /** Says what one run is to do, so it has neither variable nor key. */
+  readonly isFlagOnly?: true;
 }
 
 export type SettingsTable = Readonly<Record<string, Setting>>;

@@ -7,7 +7,7 @@ import { tables } from "./tables.ts";
 
 const DEFAULT_FILE = "edgesocks.toml";
 /** Every key of every command: one file and one environment may serve several commands. */
-const knownKeys = [...new Set(Object.values(tables).flatMap((table) => Object.keys(table)))];
+const knownKeys = [...new Set(Object.values(tables).flatMap(lastingKeys))];
 
 /** The flags of one command, as commander gives them (camelCase). */
 export function flagSource(table: SettingsTable, flags: Readonly<Record<string, unknown>>): Source {
@@ -27,7 +27,8 @@ export function environmentSource(environment: NodeJS.ProcessEnv): Source {
   for (const [variable, value] of Object.entries(environment)) {
     if (!variable.startsWith("EDGESOCKS_") || variable === CONFIG_VARIABLE) continue;
     const key = keyOf.get(variable);
-    if (key === undefined) throw unknown(`the variable ${variable}`, variable, [...keyOf.keys()]);
+    if (key === undefined)
+      throw unknownName(`the variable ${variable}`, variable, [...keyOf.keys()]);
     values[key] = value;
   }
   return { values, nameOf: variableOf };
@@ -35,13 +36,18 @@ export function environmentSource(environment: NodeJS.ProcessEnv): Source {
 
 const CONFIG_VARIABLE = "EDGESOCKS_CONFIG";
 
-/** The TOML file that was named, or edgesocks.toml where there is one. @throws ConfigError */
+/** The TOML file of settings: by its flag, by its variable, or edgesocks.toml in this folder. */
+export function configFile(named: string | undefined, environment: NodeJS.ProcessEnv): string {
+  return named ?? environment[CONFIG_VARIABLE] ?? DEFAULT_FILE;
+}
+
+/** The settings of the TOML file that was named, or of edgesocks.toml where there is one. @throws ConfigError */
 export function fileSource(named: string | undefined, environment: NodeJS.ProcessEnv): Source {
   const file = settingsFile(named, environment);
   if (file === undefined) return { values: {}, nameOf: (key) => key };
-  const values = parseToml(file, readText(file));
+  const values = readToml(file);
   for (const key of Object.keys(values)) {
-    if (!knownKeys.includes(key)) throw unknown(`the key "${key}" in ${file}`, key, knownKeys);
+    if (!knownKeys.includes(key)) throw unknownName(`the key "${key}" in ${file}`, key, knownKeys);
   }
   return { values, nameOf: (key) => `"${key}" in ${file}` };
 }
@@ -51,8 +57,9 @@ export function settingsFile(
   named: string | undefined,
   environment: NodeJS.ProcessEnv,
 ): string | undefined {
-  const wanted = named ?? environment[CONFIG_VARIABLE];
-  return wanted ?? (existsSync(DEFAULT_FILE) ? DEFAULT_FILE : undefined);
+  const file = configFile(named, environment);
+  const isNamed = named !== undefined || environment[CONFIG_VARIABLE] !== undefined;
+  return isNamed || existsSync(file) ? file : undefined;
 }
 
 /** The text of a file a setting names. @throws ConfigError, one line */
@@ -64,7 +71,9 @@ export function readText(file: string): string {
   }
 }
 
-function parseToml(file: string, text: string): Record<string, unknown> {
+/** What a TOML file holds. @throws ConfigError, one line */
+export function readToml(file: string): Record<string, unknown> {
+  const text = readText(file);
   try {
     return parse(text);
   } catch (cause) {
@@ -74,7 +83,12 @@ function parseToml(file: string, text: string): Record<string, unknown> {
   }
 }
 
-function unknown(what: string, key: string, known: readonly string[]): ConfigError {
+/** That a name means nothing here, with the nearest one that does. */
+export function unknownName(what: string, key: string, known: readonly string[]): ConfigError {
   const nearest = known.toSorted((a, b) => leven(a, key) - leven(b, key))[0];
   return new ConfigError(`Cannot use ${what}: it is unknown. Did you mean ${nearest}?`);
+}
+
+function lastingKeys(table: SettingsTable): string[] {
+  return Object.keys(table).filter((key) => table[key]?.isFlagOnly !== true);
 }

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { asInWrangler, deployTable } from "./deploy/deploy-table.ts";
 import type { Setting, SettingsTable } from "./settings.ts";
 import { rulesSchema } from "../edge-worker/users/access.ts";
 import { usersSchema } from "../edge-worker/users/user.ts";
@@ -53,6 +54,13 @@ const key = {
     help: "Name of the secret, the same on both sides",
   },
 } as const satisfies SettingsTable;
+
+const keys = {
+  schema: structured(usersSchema),
+  isStructured: true,
+  isSecret: true,
+  help: "Several users, each with a secret, rules and limits of its own, instead of the one secret",
+} as const satisfies Setting;
 
 const clientPort = {
   schema: endpoint,
@@ -121,6 +129,26 @@ const egress = {
 
 const runtime = v.picklist(["node", "workerd"], "expected node or workerd");
 
+const agentEdge = {
+  schema: edgeUrl,
+  value: "url",
+  help: "The edge, wss://HOST/PATH",
+} as const satisfies Setting;
+
+const worker = {
+  "allow-private": {
+    schema: toggle,
+    fallback: false,
+    help: "Let private, loopback and other special-purpose targets through",
+  },
+  bridge: {
+    schema: v.picklist(["durable", "stateless"], "expected durable or stateless"),
+    value: "kind",
+    fallback: "durable",
+    help: "With --runtime workerd: what holds the connections",
+  },
+} as const satisfies SettingsTable;
+
 /** The settings of each command. */
 export const tables = {
   local: {
@@ -154,7 +182,7 @@ export const tables = {
       value: "address",
       help: "Address of /healthz and /metrics (default: not served)",
     },
-    edge: { schema: edgeUrl, value: "url", help: "The edge, wss://HOST/PATH" },
+    edge: agentEdge,
     ...key,
     ...listener,
     ...access,
@@ -169,25 +197,11 @@ export const tables = {
     },
     "tls-cert": { schema: path, value: "file", help: "PEM file of the certificate chain" },
     "tls-key": { schema: path, value: "file", help: "PEM file of the certificate's key" },
-    "allow-private": {
-      schema: toggle,
-      fallback: false,
-      help: "Let private, loopback and other special-purpose targets through",
-    },
+    "allow-private": worker["allow-private"],
     runtime: { schema: runtime, value: "name", fallback: "node", help: "node or workerd" },
-    bridge: {
-      schema: v.picklist(["durable", "stateless"], "expected durable or stateless"),
-      value: "kind",
-      fallback: "durable",
-      help: "With --runtime workerd: what holds the connections",
-    },
+    bridge: worker.bridge,
     ...key,
-    keys: {
-      schema: structured(usersSchema),
-      isStructured: true,
-      isSecret: true,
-      help: "Several users, each with a secret, rules and limits of its own, instead of the one secret",
-    },
+    keys,
     "state-dir": {
       schema: path,
       value: "folder",
@@ -196,5 +210,32 @@ export const tables = {
     ...egress,
     ...dialling,
     ...common,
+  },
+  deploy: {
+    ...deployTable,
+    bridge: asInWrangler(worker.bridge, "What holds the connections: durable or stateless"),
+    "allow-private": asInWrangler(worker["allow-private"]),
+    "connect-timeout": asInWrangler(dialling["connect-timeout"]),
+    ...key,
+    "key-id": asInWrangler(key["key-id"]),
+    keys,
+    rules: asInWrangler(egress.rules),
+    ...common,
+  },
+  init: {
+    edge: agentEdge,
+    "key-id": key["key-id"],
+    force: {
+      schema: toggle,
+      fallback: false,
+      isFlagOnly: true,
+      help: "Replace the file where there is one, and the secret in it",
+    },
+    print: {
+      schema: toggle,
+      fallback: false,
+      isFlagOnly: true,
+      help: "Write to stdout instead of a file",
+    },
   },
 } as const satisfies Readonly<Record<string, SettingsTable>>;

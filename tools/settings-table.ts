@@ -20,18 +20,17 @@ function formatCommand([command, table]: readonly [string, SettingsTable]): stri
 /** A default that depends on something is told by the --help text, as it is no value. */
 const HELP_WITH_DEFAULT = /^(.*) \(default: (.*)\)$/;
 
-function formatRow(
-  key: string,
-  { help, fallback, value, isSecret, isStructured }: Setting,
-): string {
+function formatRow(key: string, setting: Setting): string {
+  const { help, fallback, value, isSecret, isStructured, isFlagOnly } = setting;
   const [, text = help, told = "none"] = HELP_WITH_DEFAULT.exec(help) ?? [];
+  const variable = isFlagOnly ? "no variable" : `\`${variableOf(key)}\``;
   const flag =
     isSecret || isStructured
       ? "no flag"
       : `\`--${key}${value === undefined ? "" : ` <${value}>`}\``;
   const written = typeof fallback === "string" ? fallback : JSON.stringify(fallback);
   const shown = fallback === undefined ? told : `\`${written}\``;
-  return `| ${[flag, `\`${variableOf(key)}\``, shown, text].join(" | ")} |`;
+  return `| ${[flag, variable, shown, text].join(" | ")} |`;
 }
 
 if (import.meta.main) console.log(formatSettings());

@@ -32,21 +32,27 @@ describe("edgesocks", () => {
       expect(stdout).toMatch(new RegExp(`^ +${command} `, "m"));
   });
 
-  it.each(["local", "agent", "edge"] as const)("prints every flag of %s", async (command) => {
-    const { code, stdout } = await runCli([command, "--help"]);
-    expect(code).toBe(0);
-    for (const [key, setting] of Object.entries(tables[command])) {
-      if ("isSecret" in setting || "isStructured" in setting)
-        expect(stdout).not.toContain(`--${key} `);
-      else expect(stdout).toContain(`--${key}`);
-    }
-    expect(stdout).toContain("--config <file>");
-  });
+  it.each(Object.keys(tables) as (keyof typeof tables)[])(
+    "prints every flag of %s",
+    async (command) => {
+      const { code, stdout } = await runCli([command, "--help"]);
+      expect(code).toBe(0);
+      for (const [key, setting] of Object.entries(tables[command])) {
+        if ("isSecret" in setting || "isStructured" in setting)
+          expect(stdout).not.toContain(`--${key} `);
+        else expect(stdout).toContain(`--${key}`);
+      }
+      expect(stdout).toContain("--config <file>");
+    },
+  );
 
-  it.each(["agent", "edge"])("names the variable of the secret for %s", async (command) => {
-    const { stdout } = await runCli([command, "--help"]);
-    expect(stdout).toContain("EDGESOCKS_SECRET");
-  });
+  it.each(["agent", "edge", "deploy"])(
+    "names the variable of the secret for %s",
+    async (command) => {
+      const { stdout } = await runCli([command, "--help"]);
+      expect(stdout).toContain("EDGESOCKS_SECRET");
+    },
+  );
 
   it("says what is missing when there is no command", async () => {
     const { code, stdout, stderr } = await runCli([]);
@@ -75,6 +81,10 @@ describe("edgesocks on what it cannot use", () => {
     [["agent", "--edge", "wss://127.0.0.1/"], "Cannot start without a secret"],
     [["edge"], "Cannot start without a secret"],
     [["edge", "--secret-file", "missing"], "Cannot read missing: ENOENT"],
+    [["deploy", "--name", "My Edge"], 'Cannot use "My Edge" for --name: expected 1 to 63'],
+    [["deploy", "--secret", "hunter2"], "unknown option '--secret'"],
+    [["init", "--secret", "hunter2"], "unknown option '--secret'"],
+    [["init", "--edge", "https://h/"], "expected wss://HOST/PATH"],
   ] as const)("exits with 2 and one line for %j", async (args, text) => {
     const stderr = usageError(await runCli(args));
     expect(stderr).toContain(text);
@@ -83,6 +93,7 @@ describe("edgesocks on what it cannot use", () => {
 
   it.each([
     [{ EDGESOCKS_LISEN: "x" }, "EDGESOCKS_LISEN: it is unknown. Did you mean EDGESOCKS_LISTEN?"],
+    [{ EDGESOCKS_FORCE: "true" }, "EDGESOCKS_FORCE: it is unknown"],
     [{ EDGESOCKS_LISTEN: "x" }, 'Cannot use "x" for EDGESOCKS_LISTEN: expected HOST:PORT'],
     [{ EDGESOCKS_USERS: "hunter2" }, "Cannot use a secret for EDGESOCKS_USERS"],
     [{ EDGESOCKS_LISTEN: "0.0.0.0:0" }, "without users"],
@@ -106,6 +117,7 @@ describe("edgesocks on what it cannot use", () => {
       'lisen = "x"',
       'the key "lisen" in edgesocks.toml: it is unknown. Did you mean listen?',
     ],
+    ["a key that is a flag only", "dry-run = true", 'the key "dry-run" in edgesocks.toml'],
     ["a secret", 'users = "hunter2"', 'Cannot use a secret for "users" in edgesocks.toml'],
     ["the syntax", 'users = ["hunter2"', "Cannot read edgesocks.toml, line "],
   ])("exits with 2 and one line for %s of edgesocks.toml", async (_what, toml, text) => {

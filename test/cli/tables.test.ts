@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { loadSettings, type Source } from "../../cli/settings.ts";
+import { loadSettings, type SettingsTable, type Source } from "../../cli/settings.ts";
 import { tables } from "../../cli/tables.ts";
 
 const commands = Object.keys(tables) as (keyof typeof tables)[];
@@ -35,9 +35,11 @@ describe.each(commands)("tables.%s", (command) => {
     }
   });
 
-  it("listens on loopback unless it is told otherwise", () => {
-    const { listen } = loadSettings(tables[command], []);
-    expect(listen.host).toBe("127.0.0.1");
+  it("listens on loopback unless it is told otherwise, if at all", () => {
+    const settings = loadSettings<SettingsTable>(tables[command], []);
+    if (settings["listen"] !== undefined) {
+      expect(settings["listen"]).toMatchObject({ host: "127.0.0.1" });
+    }
   });
 });
 
@@ -47,9 +49,18 @@ describe("tables", () => {
     for (const command of commands) {
       for (const [key, setting] of Object.entries(tables[command])) {
         if (key === "listen" || key === "admin" || key === "runtime") continue;
+        // What nobody sets there stays as wrangler.toml has it.
+        if (command === "deploy" && !("fallback" in setting)) continue;
         expect(setting, key).toBe(seen.get(key) ?? setting);
         seen.set(key, setting);
       }
+    }
+  });
+
+  it("checks what deploy takes as the other commands do", () => {
+    for (const key of ["bridge", "allow-private", "connect-timeout", "key-id"] as const) {
+      expect(tables.deploy[key].schema, key).toBe(tables.edge[key].schema);
+      expect(loadSettings(tables.deploy, [])[key], key).toBeUndefined();
     }
   });
 
@@ -69,6 +80,24 @@ describe("tables", () => {
     ["edge", "allow-private", "yes", "expected true or false"],
     ["edge", "bridge", "none", "expected durable or stateless"],
     ["edge", "secret", 5, "expected a text"],
+    ["deploy", "name", "Under_score", "expected 1 to 63 of a-z 0-9 -"],
+    ["deploy", "name", "-a", "expected 1 to 63"],
+    ["deploy", "name", "a".repeat(64), "expected 1 to 63"],
+    ["deploy", "account-id", "me", "expected 32 hexadecimal digits"],
+    ["deploy", "location-hint", "mars", "expected one of wnam enam"],
+    ["deploy", "placement", "moon", "expected off, smart, or a region"],
+    ["deploy", "placement", "aws:", "expected off, smart, or a region"],
+    ["deploy", "domain", "https://edge.example.com", "expected a domain"],
+    ["deploy", "domain", "localhost", "expected a domain"],
+    ["deploy", "workers-dev", "no", "expected true or false"],
+    ["deploy", "worker-vars", "DNS_URL", "expected NAME=VALUE"],
+    ["deploy", "worker-vars", "lower=x", "expected NAME=VALUE"],
+    ["deploy", "worker-vars", ["A=1", "A=2"], "expected NAME=VALUE"],
+    ["deploy", "wrangler-config", "", "expected a file name"],
+    ["deploy", "worker-url", "edge.example", "expected wss://HOST/PATH"],
+    ["deploy", "health-timeout", "0", "expected 1 to 900 seconds"],
+    ["init", "key-id", "a b", "expected 1 to 32"],
+    ["init", "edge", "https://h/", "expected wss://HOST/PATH"],
   ] as const)("refuses %s --%s %j in one line", (command, key, value, reason) => {
     const message = messageFor(command, key, value);
     expect(message).toContain(`for --${key}: `);
