@@ -1,7 +1,8 @@
 import type { Address } from "../../protocol/address.ts";
 import { StreamError } from "../../protocol/errors.ts";
+import { isLocalName } from "./local-names.ts";
 import { type Fit, fitOf, type Protocol, type Rule, type Subject } from "./rule.ts";
-import { isLocalName, specialRangeOf } from "./special-ranges.ts";
+import { specialRangeOf } from "./special-ranges.ts";
 
 /**
  * May a stream go to this address? It is asked about the target as the agent named it and, where

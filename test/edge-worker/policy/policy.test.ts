@@ -26,11 +26,11 @@ describe("createPolicy()", () => {
 
   it.each([
     ["127.0.0.1", "loopback"],
-    ["169.254.169.254", "linkLocal"],
-    ["10.1.2.3", "private"],
+    ["169.254.169.254", "link-local"],
+    ["10.1.2.3", "private-use"],
     ["::1", "loopback"],
-    ["::ffff:10.0.0.1", "ipv4Mapped"],
-    ["fd00::1", "uniqueLocal"],
+    ["::ffff:10.0.0.1", "IPv4-mapped, carrying private-use"],
+    ["fd00::1", "unique-local"],
   ])("denies %s by its range", (host, range) => {
     expect(refusalOf(strictPolicy, host)).toContain(`(${range})`);
   });
