@@ -33,6 +33,7 @@ export async function startLocal(settings: LocalSettings): Promise<Service> {
     access: { keys: [{ id: keyId, secret }], rules: [] },
     allowPrivate: true,
     connectTimeoutMs: settings["connect-timeout"],
+    maxDials: settings["max-dials"],
     bridge: "durable",
   });
   try {
@@ -99,6 +100,7 @@ export async function startEdge(
     ...(stateFolder === undefined ? {} : { stateFolder }),
     allowPrivate: settings["allow-private"],
     connectTimeoutMs: settings["connect-timeout"],
+    maxDials: settings["max-dials"],
     bridge: settings.bridge,
   });
   const scheme = tls ? "wss" : "ws";
@@ -119,6 +121,7 @@ interface RuntimeOptions extends Endpoint {
   readonly tls?: { readonly cert: string; readonly key: string };
   readonly allowPrivate: boolean;
   readonly connectTimeoutMs: number;
+  readonly maxDials: number;
   readonly bridge: "durable" | "stateless";
 }
 

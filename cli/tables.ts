@@ -116,6 +116,12 @@ const dialling = {
     fallback: 15,
     help: "Seconds the edge waits for a target to answer",
   },
+  "max-dials": {
+    schema: count(1, 65_535),
+    value: "n",
+    fallback: 512,
+    help: "With --runtime node: targets dialled at once; more wait for their turn",
+  },
 } as const satisfies SettingsTable;
 
 const egress = {

@@ -8,7 +8,7 @@ import { serveStream } from "./services/serve-stream.ts";
 import type { ServiceContext } from "./services/service.ts";
 import type { Users } from "./users/users.ts";
 
-export interface BridgeOptions extends Omit<ServiceContext, "tenant"> {
+export interface BridgeOptions extends Omit<ServiceContext, "tenant" | "caller"> {
   readonly users: Pick<Users, "find">;
   readonly hello: Omit<Hello, "session">;
 }
@@ -92,11 +92,11 @@ export class Bridge {
     const { log, users } = this.#options;
     const key = hexOf(token);
     const unwatch = this.#watchExpiry(user, () => session.close("The key has ended"));
-    const session = new Session({
+    const session: Session = new Session({
       local: { ...this.#options.hello, session: token },
       remote: hello,
       accept: (incoming) => {
-        void serveStream(incoming, { ...this.#options, tenant: users.find(user) });
+        void serveStream(incoming, { ...this.#options, tenant: users.find(user), caller: session });
       },
       closed: (reason) => {
         unwatch();

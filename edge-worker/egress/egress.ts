@@ -34,8 +34,16 @@ export type Deliver = (from: Address, bytes: Uint8Array) => void;
  * before it sends anything there.
  */
 export interface Egress {
-  /** Connects by TCP. `signal` ends the attempt where the platform can. */
-  connect(target: Address, policy: Policy, signal: AbortSignal): Promise<Connection>;
+  /**
+   * Connects by TCP. `signal` ends the attempt where the platform can. Dials are bounded: those of
+   * different callers (sessions) get equal turns.
+   */
+  connect(
+    target: Address,
+    policy: Policy,
+    signal: AbortSignal,
+    caller: object,
+  ): Promise<Connection>;
   /** Listens for a TCP connection from `peer`; port 0, and host 0.0.0.0, stand for any. */
   readonly listen?: (peer: Address, policy: Policy, signal: AbortSignal) => Promise<Listening>;
   readonly associate?: (policy: Policy, deliver: Deliver) => Promise<Association>;

@@ -1,80 +1,61 @@
-import { lookup } from "node:dns";
-import { connect, isIP, type LookupFunction, type Socket } from "node:net";
-import { type Address, parseAddress, UNSPECIFIED } from "../../protocol/address.ts";
-import { TcpChannel } from "../../protocol/node/tcp-channel.ts";
+import type { Address } from "../../protocol/address.ts";
+import type { Clock } from "../../protocol/clock.ts";
+import { StreamError } from "../../protocol/errors.ts";
+import { DialQueue, type Hold } from "../egress/dial-queue.ts";
+import { raceDials } from "../egress/dial-race.ts";
 import type { Connection, Egress } from "../egress/egress.ts";
 import type { Policy } from "../policy/policy.ts";
 import { listenForPeer } from "./bind-listener.ts";
-import { failureOf } from "./node-failure.ts";
+import { lookupFamily } from "./family-lookup.ts";
+import { dialAddress } from "./node-dial.ts";
 import { resolveName, reverseAddress } from "./node-resolver.ts";
 import { openAssociation } from "./udp-association.ts";
+
+export interface NodeEgressOptions {
+  readonly clock: Clock;
+  /** Targets that may be dialled at once, for all agents; more wait for their turn. */
+  readonly maxDials: number;
+}
 
 /**
  * All that Node can do: TCP, BIND, UDP and DNS by this machine. Names are resolved here, and only
  * addresses that passed the policy are sent anything.
  */
-export const nodeEgress: Egress = {
-  connect: dial,
-  listen: listenForPeer,
-  associate: openAssociation,
-  resolve: resolveName,
-  reverse: reverseAddress,
-};
-
-function dial(target: Address, policy: Policy, signal: AbortSignal): Promise<Connection> {
-  return new Promise((resolve, reject) => {
-    // With several addresses, Node races them as RFC 8305 section 5 has it (autoSelectFamily).
-    const socket = connect({
-      host: target.host,
-      port: target.port,
-      lookup: resolveWithin(policy),
-      autoSelectFamily: true,
-      allowHalfOpen: true,
-      noDelay: true,
-    });
-    const cancel = (): void => {
-      socket.destroy();
-      reject(signal.reason);
-    };
-    const fail = (cause: Error): void => reject(failureOf("connect", cause));
-    signal.addEventListener("abort", cancel);
-    socket.once("error", fail);
-    socket.once("connect", () => {
-      signal.removeEventListener("abort", cancel);
-      socket.off("error", fail);
-      resolve({ channel: new TcpChannel(socket), bound: boundOf(socket) });
-    });
-  });
-}
-
-/** A resolver for net.connect() that leaves out every address the policy refuses. */
-function resolveWithin(policy: Policy): LookupFunction {
-  return (hostname, options, callback) => {
-    lookup(hostname, { ...options, all: true, verbatim: true }, (error, found) => {
-      if (error) return callback(error, []);
-      const refusals: unknown[] = [];
-      const allowed = found.filter(({ address }) => {
-        try {
-          // Port 0: the port passed when the policy was asked about the name.
-          policy(parseAddress(address, 0));
-          return true;
-        } catch (refusal) {
-          refusals.push(refusal);
-          return false;
-        }
-      });
-      const [refusal] = refusals;
-      if (allowed.length === 0 && refusal instanceof Error) return callback(refusal, []);
-      // Node calls for all addresses when it will race them, else for one.
-      if (options.all) return callback(null, allowed);
-      const [first] = allowed;
-      callback(null, first?.address ?? "", first?.family);
-    });
+export function createNodeEgress({ clock, maxDials }: NodeEgressOptions): Required<Egress> {
+  // A quarter is kept free: a session whose targets all stay silent does not keep others waiting.
+  const queue = new DialQueue({ maxPending: maxDials, reserved: Math.floor(maxDials / 4) });
+  return {
+    connect: (target, policy, signal, caller) =>
+      queue.run(caller, signal, (hold) =>
+        target.kind === "name"
+          ? dialName(clock, target, policy, signal, hold)
+          : dialAddress(target, signal),
+      ),
+    listen: listenForPeer,
+    associate: openAssociation,
+    resolve: resolveName,
+    reverse: reverseAddress,
   };
 }
 
-function boundOf(socket: Socket): Address {
-  const { localAddress, localPort } = socket;
-  if (localAddress === undefined || localPort === undefined) return UNSPECIFIED;
-  return isIP(localAddress) === 0 ? UNSPECIFIED : parseAddress(localAddress, localPort);
+/** Resolves once, and dials the very addresses that passed: nobody asks the resolver again. */
+function dialName(
+  clock: Clock,
+  target: Address,
+  policy: Policy,
+  signal: AbortSignal,
+  hold: Hold,
+): Promise<Connection> {
+  const lookups = {
+    ipv6: lookupFamily(target, 6, policy),
+    ipv4: lookupFamily(target, 4, policy),
+  };
+  // A lookup cannot be ended: it counts as a dial until it has.
+  hold(Promise.allSettled([lookups.ipv6, lookups.ipv4]));
+  const discard = ({ channel }: Connection): void => channel.abort(superseded());
+  return raceDials(lookups, { clock, signal, dial: dialAddress, discard });
+}
+
+function superseded(): StreamError {
+  return new StreamError("cancelled", "Another address of the target has answered");
 }

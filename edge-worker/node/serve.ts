@@ -14,7 +14,7 @@ import { edgeLimits, helloOf } from "../limits.ts";
 import { type AccessEntries, parseAccess } from "../users/access.ts";
 import { forgetfulStore } from "../users/usage.ts";
 import { Users } from "../users/users.ts";
-import { nodeEgress } from "./node-egress.ts";
+import { createNodeEgress } from "./node-egress.ts";
 import { openUsageFile } from "./usage-file.ts";
 
 export interface NodeEdgeOptions {
@@ -28,6 +28,8 @@ export interface NodeEdgeOptions {
   readonly stateFolder?: string;
   readonly allowPrivate: boolean;
   readonly connectTimeoutMs: number;
+  /** Targets that may be dialled at once; more wait for their turn. */
+  readonly maxDials: number;
   readonly log: Log;
 }
 
@@ -67,13 +69,14 @@ export async function serveEdge(options: NodeEdgeOptions): Promise<RunningEdge> 
   const nonces = new NonceCache(MAX_NONCES);
   const upgrades = new WeakMap<IncomingMessage, (user: string) => void>();
   const sockets = new WebSocketServer({ noServer: true, ...webSocketOptions });
+  const egress = createNodeEgress({ clock: nodeClock, maxDials: options.maxDials });
   const bridge = new Bridge({
     clock: nodeClock,
     log,
     users,
-    egress: nodeEgress,
+    egress,
     connectTimeoutMs: options.connectTimeoutMs,
-    hello: helloOf(edgeLimits, capabilitiesOf(nodeEgress), "node", ""),
+    hello: helloOf(edgeLimits, capabilitiesOf(egress), "node", ""),
   });
 
   const app = createEdge<Bindings>({

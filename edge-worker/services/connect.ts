@@ -4,14 +4,14 @@ import { type Service, signalOf, takenBack } from "./service.ts";
 
 /** CONNECT: dials the target and relays. */
 export const serveConnect: Service = async ({ stream, address }, context) => {
-  const { clock, connectTimeoutMs, egress, tenant } = context;
+  const { caller, clock, connectTimeoutMs, egress, tenant } = context;
   const policy = tenant.policyFor("tcp");
   policy(address);
   const { channel, bound } = await withDeadline(
     clock,
     connectTimeoutMs,
     signalOf(stream),
-    (signal) => egress.connect(address, policy, signal),
+    (signal) => egress.connect(address, policy, signal, caller),
     (late) => late.channel.abort(takenBack()),
   );
   stream.confirm(bound);

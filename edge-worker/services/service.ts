@@ -14,6 +14,8 @@ export interface ServiceContext {
   readonly tenant: Tenant;
   readonly egress: Egress;
   readonly connectTimeoutMs: number;
+  /** Whose stream it is: its dials wait in one line. */
+  readonly caller: object;
 }
 
 /** Serves one command: confirms the stream and works for it to its end. @throws what refuses it */

@@ -32,6 +32,7 @@ export async function startAgentAndEdge(changes: Changes = {}): Promise<AgentAnd
     access: { keys: [{ id: "test", secret: "a secret long enough" }], rules: [] },
     allowPrivate,
     connectTimeoutMs,
+    maxDials: 512,
     log: edgeLog,
   });
   const log = recordedLog();

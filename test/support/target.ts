@@ -13,6 +13,7 @@ export interface Target {
 export async function startTarget(
   serve: (socket: Socket) => void = () => {},
   host = "127.0.0.1",
+  port = 0,
 ): Promise<Target> {
   const sockets = new Set<Socket>();
   const server: Server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
@@ -22,7 +23,7 @@ export async function startTarget(
     socket.on("error", () => {});
     serve(socket);
   });
-  server.listen(0, host);
+  server.listen(port, host);
   await once(server, "listening");
   return {
     port: (server.address() as AddressInfo).port,

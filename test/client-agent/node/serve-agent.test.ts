@@ -51,6 +51,7 @@ beforeEach(async () => {
     ...anyPort,
     access: { keys: [{ id: "test", secret: "a secret long enough" }], rules: [] },
     allowPrivate: true,
+    maxDials: 512,
     connectTimeoutMs: 5000,
     log: recordedLog(),
   });

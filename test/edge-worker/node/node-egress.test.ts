@@ -1,32 +1,39 @@
-import { lookup } from "node:dns";
+import type { LookupOptions } from "node:dns";
+import { lookup } from "node:dns/promises";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { nodeEgress } from "../../../edge-worker/node/node-egress.ts";
+import { createNodeEgress } from "../../../edge-worker/node/node-egress.ts";
 import type { Policy } from "../../../edge-worker/policy/policy.ts";
 import { type Address, formatAddress, parseAddress } from "../../../protocol/address.ts";
 import { StreamError } from "../../../protocol/errors.ts";
+import { nodeClock } from "../../../protocol/node/node-clock.ts";
 import { startSilentTarget } from "../../support/silent-target.ts";
 import { closedPort, startTarget, type Target } from "../../support/target.ts";
 import { strictPolicy } from "../../support/policies.ts";
 
 // Names of RFC 6761 are answered here: a test asks no resolver but for "localhost", and gets no
 // address beyond loopback.
-vi.mock("node:dns", async (importActual) => {
-  const actual = await importActual<typeof import("node:dns")>();
+vi.mock("node:dns/promises", async (importActual) => {
+  const actual = await importActual<typeof import("node:dns/promises")>();
   return { ...actual, lookup: vi.fn(actual.lookup) };
 });
 
 const anything: Policy = () => undefined;
 const never = new AbortController().signal;
 const targets: Target[] = [];
+const caller = {};
+const egress = createNodeEgress({ clock: nodeClock, maxDials: 16 });
 
 type Found = { address: string; family: number };
 
 /** What the resolver says from now on: addresses, or the error code of getaddrinfo. */
 function resolveTo(answer: readonly Found[] | string): void {
-  vi.mocked(lookup).mockImplementation(((_name: string, _options: unknown, callback: Function) => {
-    if (typeof answer === "string") {
-      callback(Object.assign(new Error(`getaddrinfo ${answer}`), { code: answer }), []);
-    } else callback(null, answer);
+  vi.mocked(lookup).mockImplementation((async (_name: string, { family }: LookupOptions) => {
+    const error = (code: string): Error =>
+      Object.assign(new Error(`getaddrinfo ${code}`), { code });
+    if (typeof answer === "string") throw error(answer);
+    const found = answer.filter((one) => one.family === family);
+    if (found.length === 0) throw error("ENOTFOUND");
+    return found;
   }) as never);
 }
 
@@ -37,7 +44,7 @@ async function listenAt(host: string): Promise<Target> {
 }
 
 const dial = (host: string, port: number, policy = anything, signal = never) =>
-  nodeEgress.connect(parseAddress(host, port), policy, signal);
+  egress.connect(parseAddress(host, port), policy, signal, caller);
 
 /** Dials and expects a StreamError. */
 async function failureOf(dialling: Promise<unknown>): Promise<StreamError> {
@@ -47,7 +54,7 @@ async function failureOf(dialling: Promise<unknown>): Promise<StreamError> {
 }
 
 beforeEach(async () => {
-  const actual = await vi.importActual<typeof import("node:dns")>("node:dns");
+  const actual = await vi.importActual<typeof import("node:dns/promises")>("node:dns/promises");
   vi.mocked(lookup).mockReset().mockImplementation(actual.lookup);
 });
 
@@ -55,7 +62,7 @@ afterEach(async () => {
   for (const target of targets.splice(0)) await target.close();
 });
 
-describe("nodeEgress.connect()", () => {
+describe("createNodeEgress(), connect()", () => {
   it.each([
     ["an IPv4 address", "127.0.0.1", "127.0.0.1"],
     ["an IPv6 address", "::1", "::1"],
@@ -109,12 +116,8 @@ describe("nodeEgress.connect()", () => {
   it("ends a dial while the name is looked up", async () => {
     const target = await listenAt("127.0.0.1");
     const answers: (() => void)[] = [];
-    vi.mocked(lookup).mockImplementation(((
-      _name: string,
-      _options: unknown,
-      callback: Function,
-    ) => {
-      answers.push(() => callback(null, [at("127.0.0.1")]));
+    vi.mocked(lookup).mockImplementation((() => {
+      return new Promise((resolve) => void answers.push(() => resolve([at("127.0.0.1")])));
     }) as never);
     const ending = new AbortController();
     const dialling = failureOf(dial("slow.test", target.port, anything, ending.signal));
@@ -139,7 +142,53 @@ describe("nodeEgress.connect()", () => {
   });
 });
 
-describe("nodeEgress.connect() and the policy", () => {
+describe("createNodeEgress(), connect() and its bound", () => {
+  const cancelled = new StreamError("cancelled", "The agent took the stream back");
+
+  /** An egress of one dial, whose lookups the test answers. */
+  function narrowEgress() {
+    const answers: (() => void)[] = [];
+    vi.mocked(lookup).mockImplementation((() => {
+      return new Promise((_, reject) => {
+        answers.push(() => reject(Object.assign(new Error("none"), { code: "ENOTFOUND" })));
+      });
+    }) as never);
+    const narrow = createNodeEgress({ clock: nodeClock, maxDials: 1 });
+    return { narrow, answers };
+  }
+
+  it("lets a dial wait for its turn, and go when its signal aborts", async () => {
+    const { narrow, answers } = narrowEgress();
+    const ending = new AbortController();
+    const first = narrow.connect(parseAddress("slow.test", 80), anything, never, caller);
+    const second = narrow.connect(parseAddress("next.test", 80), anything, ending.signal, caller);
+    ending.abort(cancelled);
+    expect(await failureOf(second)).toBe(cancelled);
+    expect(lookup).toHaveBeenCalledTimes(2);
+    for (const answer of answers) answer();
+    expect((await failureOf(first)).reason).toBe("name-not-found");
+  });
+
+  it("counts an abandoned dial until its lookups have ended, as nothing ends those", async () => {
+    const { narrow, answers } = narrowEgress();
+    for (let i = 0; i < 100; i++) {
+      const ending = new AbortController();
+      const target = parseAddress(`flood-${i}.test`, 80);
+      const dialling = narrow.connect(target, anything, ending.signal, {});
+      ending.abort(cancelled);
+      expect(await failureOf(dialling)).toBe(cancelled);
+    }
+    // Both families of the first name, and nothing of the other 99.
+    expect(lookup).toHaveBeenCalledTimes(2);
+    const next = narrow.connect(parseAddress("next.test", 80), anything, never, caller);
+    for (const answer of answers.splice(0)) answer();
+    await vi.waitFor(() => expect(answers).toHaveLength(2));
+    for (const answer of answers) answer();
+    expect((await failureOf(next)).reason).toBe("name-not-found");
+  });
+});
+
+describe("createNodeEgress(), connect() and the policy", () => {
   it("denies a name that means loopback when private targets are not allowed", async () => {
     const target = await listenAt("127.0.0.1");
     resolveTo([at("127.0.0.1"), at("::1")]);
@@ -163,7 +212,8 @@ describe("nodeEgress.connect() and the policy", () => {
     resolveTo([at("::1"), at("127.0.0.1")]);
     const { channel, bound } = await dial("mixed.test", ipv4.port, notIpv6);
     expect(bound.kind).toBe("ipv4");
-    expect(asked.map(formatAddress)).toEqual(["[::1]:0", "127.0.0.1:0"]);
+    const { port } = ipv4;
+    expect(asked.map(formatAddress)).toEqual([`[::1]:${port}`, `127.0.0.1:${port}`]);
     channel.abort(undefined);
   });
 

@@ -32,6 +32,7 @@ async function startEdge(
     access: { keys: [{ id: "test", secret: "a secret long enough" }], rules: [] },
     allowPrivate: false,
     connectTimeoutMs: 5000,
+    maxDials: 512,
     log,
     ...changes,
   });
