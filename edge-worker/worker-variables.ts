@@ -61,6 +61,7 @@ export const workerVariables = v.object({
     ),
     "15000",
   ),
+  HAS_IPV6: v.optional(SWITCH, "true"),
   DNS_URL: v.optional(
     v.pipe(v.string("expected a URL"), v.url("expected a URL")),
     "https://cloudflare-dns.com/dns-query",

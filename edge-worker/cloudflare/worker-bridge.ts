@@ -16,7 +16,7 @@ export function createWorkerBridge(
   log: Log,
   place: string,
 ): Bridge {
-  const egress = createWorkerEgress(settings.dnsUrl, settings.fetcher);
+  const egress = createWorkerEgress(settings);
   return new Bridge({
     clock: workerClock,
     log,

@@ -1,37 +1,58 @@
 import { connect } from "cloudflare:sockets";
 import { type Address, UNSPECIFIED } from "../../protocol/address.ts";
-import { diagnose, type NameCheck } from "../egress/diagnosis.ts";
+import { diagnose } from "../egress/diagnosis.ts";
+import { DialQueue } from "../egress/dial-queue.ts";
 import { createDohResolver } from "../egress/doh-resolver.ts";
-import type { Fetch } from "../egress/dns-client.ts";
 import type { Connection, Egress } from "../egress/egress.ts";
 import { createNameCheck } from "../egress/name-check.ts";
 import { SocketChannel } from "./socket-channel.ts";
+import type { WorkerSettings } from "./worker-env.ts";
 
 /**
- * TCP by connect(), and DNS over HTTPS. Names are resolved by the platform, so the bridge's question to the policy
- * about the name is the only one; a dial cannot be aborted, only left behind.
+ * The platform establishes six connections at once for an invocation and lets the rest wait without
+ * a word; fetch() to the resolver needs one. None is kept for other callers: most often there is
+ * only one.
  */
-export function createWorkerEgress(resolverUrl: string, fetcher?: Fetch): Egress {
-  const nameExists = createNameCheck(resolverUrl, fetcher);
+const DIALS = { maxPending: 5, reserved: 0 };
+
+/**
+ * TCP by connect(), and DNS over HTTPS. Names are resolved by the platform, so the bridge's
+ * question to the policy about the name is the only one before a dial; a dial cannot be aborted,
+ * only left behind.
+ */
+export function createWorkerEgress(
+  settings: Pick<WorkerSettings, "dnsUrl" | "fetcher" | "hasIpv6">,
+): Egress {
+  const { dnsUrl, fetcher, hasIpv6 } = settings;
+  const nameCheck = createNameCheck(dnsUrl, fetcher);
+  const queue = new DialQueue(DIALS);
   return {
-    connect: (target) => dial(target, nameExists),
-    ...createDohResolver(resolverUrl, fetcher),
+    connect: async (target, policy, signal, caller) => {
+      let startedAt = Date.now();
+      try {
+        return await queue.run(caller, signal, () => {
+          startedAt = Date.now();
+          return dial(target);
+        });
+      } catch (cause) {
+        // Nobody waits for the reason any more: no lookup for what an agent took back.
+        signal.throwIfAborted();
+        const elapsedMs = Date.now() - startedAt;
+        throw await diagnose({ target, elapsedMs, cause }, { nameCheck, policy, hasIpv6 });
+      }
+    },
+    ...createDohResolver(dnsUrl, fetcher),
   };
 }
 
-async function dial(target: Address, nameExists: NameCheck): Promise<Connection> {
-  const startedAt = Date.now();
+async function dial(target: Address): Promise<Connection> {
   const hostname = target.kind === "ipv6" ? `[${target.host}]` : target.host;
   const options = { allowHalfOpen: true, secureTransport: "off" as const };
-  try {
-    const socket = connect({ hostname, port: target.port }, options);
-    // Rejects along with `opened`, and on every later reset; both are heard of elsewhere.
-    socket.closed.catch(() => {});
-    // A failed dial looks like a clean end of `readable`: only `opened` tells.
-    await socket.opened;
-    // `opened` echoes our own string as the remote address: there is nothing true to bind to.
-    return { channel: new SocketChannel(socket), bound: UNSPECIFIED };
-  } catch (cause) {
-    throw await diagnose(target, Date.now() - startedAt, cause, nameExists);
-  }
+  const socket = connect({ hostname, port: target.port }, options);
+  // Rejects along with `opened`, and on every later reset; both are heard of elsewhere.
+  socket.closed.catch(() => {});
+  // A failed dial looks like a clean end of `readable`: only `opened` tells.
+  await socket.opened;
+  // `opened` echoes our own string as the remote address: there is nothing true to bind to.
+  return { channel: new SocketChannel(socket), bound: UNSPECIFIED };
 }

@@ -11,6 +11,7 @@ import * as v from "valibot";
 import { ConfigError } from "../../protocol/errors.ts";
 import type { Log } from "../../protocol/log.ts";
 import { type AccessEntries, parseAccess } from "../users/access.ts";
+import { hasIpv6 } from "./has-ipv6.ts";
 import { serveNameService } from "./name-service.ts";
 import type { RunningEdge } from "./serve.ts";
 import { loadWorkerBundle } from "./worker-bundle.ts";
@@ -70,7 +71,12 @@ export async function serveWorkerdEdge(options: WorkerdEdgeOptions): Promise<Run
     await writeFile(join(folder, "worker.js"), await loadWorkerBundle());
     const stateFolder = resolve(options.stateFolder ?? join(folder, "state"));
     await mkdir(stateFolder, { recursive: true, mode: 0o700 });
-    const config = await formatWorkerdConfig({ ...options, stateFolder, dnsUrl: names.url });
+    const config = await formatWorkerdConfig({
+      ...options,
+      stateFolder,
+      dnsUrl: names.url,
+      hasIpv6: hasIpv6(),
+    });
     await writeFile(join(folder, "config.capnp"), config);
     const started = spawnWorkerd(binary, folder, options.access);
     child = started;

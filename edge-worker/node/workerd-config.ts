@@ -15,6 +15,8 @@ export interface WorkerdConfig {
   readonly connectTimeoutMs: number;
   readonly bridge: "durable" | "stateless";
   readonly dnsUrl: string;
+  /** Whether this machine has IPv6: the Worker cannot tell. */
+  readonly hasIpv6: boolean;
 }
 
 const WRANGLER = v.object({ compatibility_date: v.string() });
@@ -48,6 +50,7 @@ const edge :Workerd.Worker = (
     (name = "BRIDGE", text = ${text(config.bridge)}),
     (name = "ALLOW_PRIVATE", text = ${text(config.allowPrivate)}),
     (name = "CONNECT_TIMEOUT_MS", text = ${text(config.connectTimeoutMs)}),
+    (name = "HAS_IPV6", text = ${text(config.hasIpv6)}),
     (name = "RESOLVER", service = "resolver"),
     (name = "DNS_URL", text = ${text(config.dnsUrl)}),
     (name = "BRIDGES", durableObjectNamespace = "DurableBridge"),

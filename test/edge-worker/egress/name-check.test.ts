@@ -1,7 +1,9 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { createNameCheck } from "../../../edge-worker/egress/name-check.ts";
+import { parseAddress } from "../../../protocol/address.ts";
 import {
   type Answers,
+  dnsJson,
   type FakeResolver,
   startResolver as openResolver,
 } from "../../support/fake-resolver.ts";
@@ -17,6 +19,10 @@ async function startResolver(answers: Answers): Promise<FakeResolver> {
 
 /** RFC 8484's JSON sibling, as resolvers that speak application/dns-json answer. */
 const found = '{"Status":0,"TC":false,"Answer":[{"name":"x","type":1,"TTL":60,"data":"1.2.3.4"}]}';
+const found6 = dnsJson(0, "2600::1");
+const alias = dnsJson(0, "other.example.", "1.2.3.4");
+const aliasAlone = dnsJson(0, "other.example.");
+const [ipv4, ipv6] = [parseAddress("1.2.3.4", 0), parseAddress("2600::1", 0)];
 const noData = '{"Status":0,"TC":false}';
 const emptyAnswer = '{"Status":0,"Answer":[]}';
 const nameError = '{"Status":3}';
@@ -29,12 +35,14 @@ afterEach(() => {
 
 describe("createNameCheck()", () => {
   it.each([
-    ["both types have an address", found, found, true],
-    ["only IPv4 has an address", found, noData, true],
-    ["only IPv6 has an address", noData, found, true],
-    ["one type has an address, the other failed", serverFailure, found, true],
-    ["the name does not exist", nameError, nameError, false],
-    ["the name has no address", noData, emptyAnswer, false],
+    ["both types have an address", found, found6, [ipv4, ipv6]],
+    ["only IPv4 has an address", found, noData, [ipv4]],
+    ["only IPv6 has an address", noData, found6, [ipv6]],
+    ["one type has an address, the other failed", serverFailure, found6, [ipv6]],
+    ["an alias leads to an address", alias, noData, [ipv4]],
+    ["an alias leads nowhere", aliasAlone, noData, []],
+    ["the name does not exist", nameError, nameError, []],
+    ["the name has no address", noData, emptyAnswer, []],
     ["one type has none and the other failed", nameError, serverFailure, undefined],
     ["the resolver fails", serverFailure, serverFailure, undefined],
     ["the resolver answers an HTTP error", "500", "500", undefined],
@@ -43,7 +51,7 @@ describe("createNameCheck()", () => {
     ["the resolver hangs up", "hang up", "hang up", undefined],
   ])("tells what it knows when %s", async (_what, A, AAAA, expected) => {
     const { url } = await startResolver({ A, AAAA });
-    expect(await createNameCheck(url)("example.com")).toBe(expected);
+    expect(await createNameCheck(url)("example.com")).toEqual(expected);
   });
 
   it("asks for both types as application/dns-json, and keeps the URL's own query", async () => {

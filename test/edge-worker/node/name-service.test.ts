@@ -1,6 +1,7 @@
 import { lookup } from "node:dns/promises";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createNameCheck } from "../../../edge-worker/egress/name-check.ts";
+import { parseAddress } from "../../../protocol/address.ts";
 import { type NameService, serveNameService } from "../../../edge-worker/node/name-service.ts";
 
 // No query leaves this machine: the resolver is what each test says.
@@ -54,9 +55,9 @@ describe("serveNameService()", () => {
   it("is what createNameCheck() understands", async () => {
     const exists = createNameCheck(service.url);
     resolveTo("ENOTFOUND", ["2001:db8::1"]);
-    expect(await exists("x.test")).toBe(true);
+    expect(await exists("x.test")).toEqual([parseAddress("2001:db8::1", 0)]);
     resolveTo("ENOTFOUND", "ENOTFOUND");
-    expect(await exists("x.invalid")).toBe(false);
+    expect(await exists("x.invalid")).toEqual([]);
     resolveTo("EAI_AGAIN", "ENOTFOUND");
     expect(await exists("x.test")).toBeUndefined();
   });

@@ -13,6 +13,7 @@ const config: WorkerdConfig = {
   allowPrivate: false,
   connectTimeoutMs: 15_000,
   bridge: "durable",
+  hasIpv6: false,
   dnsUrl: "http://127.0.0.1:5300/dns-query",
 };
 
@@ -45,6 +46,7 @@ describe("formatWorkerdConfig()", () => {
       '(name = "BRIDGE", text = "stateless")',
       '(name = "ALLOW_PRIVATE", text = "true")',
       '(name = "CONNECT_TIMEOUT_MS", text = "15000")',
+      '(name = "HAS_IPV6", text = "false")',
       '(name = "DNS_URL", text = "http://127.0.0.1:5300/dns-query")',
       '(name = "BRIDGES", durableObjectNamespace = "DurableBridge")',
     ]) {
