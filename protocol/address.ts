@@ -35,7 +35,8 @@ export function parseHost(text: string): Host {
   const bare = text.startsWith("[") && text.endsWith("]") ? text.slice(1, -1) : text;
   if (bare.includes(":")) return parseIpv6(bare);
   if (bare.length !== text.length || !PLAUSIBLE_NAME.test(text)) throw notAHost(text);
-  const host = hostnameOf(text.endsWith(".") ? text.slice(0, -1) : text);
+  // Less the trailing dot, and only afterwards: IDNA makes dots of full stops in other scripts.
+  const host = hostnameOf(text).replace(/\.$/, "");
   // Once more: IDNA maps full-width forms to the very delimiters that were looked for above.
   if (!PLAUSIBLE_NAME.test(host)) throw notAHost(text);
   if (ipaddr.IPv4.isValidFourPartDecimal(host)) return { kind: "ipv4", host };

@@ -3,6 +3,7 @@ import { findPackageJSON } from "node:module";
 import { dirname, join } from "node:path";
 import { parse } from "smol-toml";
 import * as v from "valibot";
+import { ipv4Blocks, ipv6Blocks } from "../policy/special-registry.ts";
 import type { AccessEntries } from "../users/access.ts";
 
 export interface WorkerdConfig {
@@ -31,7 +32,7 @@ const config :Workerd.Config = (
   services = [
     (name = "edge", worker = .edge),
     (name = "internet", network = (
-      allow = [${config.allowPrivate ? '"public", "private"' : '"public"'}],
+      ${formatNetwork(config.allowPrivate)},
       tlsOptions = (trustBrowserCas = true),
     )),
     (name = "state", disk = (path = ${text(config.stateFolder)}, writable = true)),
@@ -61,6 +62,17 @@ const edge :Workerd.Worker = (
   durableObjectStorage = (localDisk = "state"),
 );
 `;
+}
+
+/**
+ * Where connect() may go. workerd resolves the names, so the policy never sees their addresses; and
+ * what it calls public has the forms of IPv6 in it that carry an IPv4 address (seen in
+ * 1.20261023.1), and other special blocks. So the policy's own table is denied here, too.
+ */
+function formatNetwork(allowPrivate: boolean): string {
+  if (allowPrivate) return 'allow = ["public", "private"]';
+  const denied = [...ipv4Blocks, ...ipv6Blocks].map(([prefix]) => JSON.stringify(prefix));
+  return `allow = ["public"], deny = [${denied.join(", ")}]`;
 }
 
 async function readCompatibilityDate(): Promise<string> {

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
+import { ipv4Blocks, ipv6Blocks } from "../../../edge-worker/policy/special-registry.ts";
 import {
   formatWorkerdConfig,
   type WorkerdConfig,
@@ -85,5 +86,12 @@ describe("formatWorkerdConfig()", () => {
   it("keeps connect() off private networks unless they are allowed", async () => {
     // The policy sees names, and workerd resolves them: only this stops a name that is private.
     expect(await allowedNetworks(false)).toEqual(["public"]);
+  });
+
+  it("denies connect() every special-purpose block, unless private networks are allowed", async () => {
+    const denied = /deny = \[([^\]]*)\]/.exec(await format())?.[1] ?? "";
+    const prefixes = [...denied.matchAll(/"([^"]+)"/g)].map(([, prefix]) => prefix);
+    expect(prefixes).toEqual([...ipv4Blocks, ...ipv6Blocks].map(([prefix]) => prefix));
+    expect(await format({ allowPrivate: true })).not.toContain("deny");
   });
 });
