@@ -101,7 +101,7 @@ describe.skipIf(why !== undefined).each([
   });
 
   it("were never sent a datagram, while a public one was", () => {
-    const [association] = report.answers.filter(({ way }) => way === "UDP ASSOCIATE");
+    const association = report.answers.find(({ way }) => way === "UDP ASSOCIATE");
     expect(association?.answer).toBe(isNode ? 0 : 7);
     expect(report.datagrams).toEqual(isNode ? ["public"] : []);
   });

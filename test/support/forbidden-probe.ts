@@ -204,6 +204,6 @@ async function probe(runtime: string): Promise<ProbeReport> {
   return { answers, reached, datagrams };
 }
 
-console.log(JSON.stringify(await probe(process.argv[2] ?? "")));
+const report = JSON.stringify(await probe(process.argv[2] ?? ""));
 // What clients have left open is nobody's any more.
-process.exit(0);
+process.stdout.write(`${report}\n`, () => process.exit(0));
