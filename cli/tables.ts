@@ -120,7 +120,7 @@ const dialling = {
     schema: count(1, 65_535),
     value: "n",
     fallback: 512,
-    help: "With --runtime node: targets dialled at once; more wait for their turn",
+    help: "Targets dialled at once; more wait for their turn",
   },
 } as const satisfies SettingsTable;
 

@@ -13,6 +13,7 @@ const JSON_TEXT = v.pipe(
   v.transform(parseJson),
 );
 
+const DIALS = "expected 1 to 65535 dials";
 const MILLISECONDS = "expected 100 to 120000 milliseconds";
 
 /** Where Cloudflare can be asked to make a Durable Object, and what the letters stand for. */
@@ -60,6 +61,18 @@ export const workerVariables = v.object({
       v.maxValue(120_000, MILLISECONDS),
     ),
     "15000",
+  ),
+  // Cloudflare establishes six connections at once for an invocation, and lets the rest wait
+  // without a word; fetch() to the resolver needs one.
+  MAX_DIALS: v.optional(
+    v.pipe(
+      v.string(DIALS),
+      v.regex(/^\d+$/, DIALS),
+      v.transform(Number),
+      v.minValue(1, DIALS),
+      v.maxValue(65_535, DIALS),
+    ),
+    "5",
   ),
   HAS_IPV6: v.optional(SWITCH, "true"),
   DNS_URL: v.optional(

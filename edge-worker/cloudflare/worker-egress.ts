@@ -9,23 +9,16 @@ import { SocketChannel } from "./socket-channel.ts";
 import type { WorkerSettings } from "./worker-env.ts";
 
 /**
- * The platform establishes six connections at once for an invocation and lets the rest wait without
- * a word; fetch() to the resolver needs one. None is kept for other callers: most often there is
- * only one.
- */
-const DIALS = { maxPending: 5, reserved: 0 };
-
-/**
  * TCP by connect(), and DNS over HTTPS. Names are resolved by the platform, so the bridge's
  * question to the policy about the name is the only one before a dial; a dial cannot be aborted,
  * only left behind.
  */
 export function createWorkerEgress(
-  settings: Pick<WorkerSettings, "dnsUrl" | "fetcher" | "hasIpv6">,
+  settings: Pick<WorkerSettings, "dnsUrl" | "fetcher" | "hasIpv6" | "maxDials">,
 ): Egress {
-  const { dnsUrl, fetcher, hasIpv6 } = settings;
+  const { dnsUrl, fetcher, hasIpv6, maxDials } = settings;
   const nameCheck = createNameCheck(dnsUrl, fetcher);
-  const queue = new DialQueue(DIALS);
+  const queue = new DialQueue(maxDials);
   return {
     connect: async (target, policy, signal, caller) => {
       let startedAt = Date.now();

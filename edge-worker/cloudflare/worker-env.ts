@@ -12,6 +12,8 @@ export interface WorkerSettings {
   readonly locationHint: LocationHint | undefined;
   readonly allowPrivate: boolean;
   readonly connectTimeoutMs: number;
+  /** Targets that may be dialled at once; more wait for their turn. */
+  readonly maxDials: number;
   /** False where the Worker runs on a machine without IPv6. */
   readonly hasIpv6: boolean;
   readonly dnsUrl: string;
@@ -41,6 +43,7 @@ export async function readSettings(env: WorkerEnv, log: Log): Promise<WorkerSett
       locationHint: variables.LOCATION_HINT,
       allowPrivate: variables.ALLOW_PRIVATE,
       connectTimeoutMs: variables.CONNECT_TIMEOUT_MS,
+      maxDials: variables.MAX_DIALS,
       hasIpv6: variables.HAS_IPV6,
       dnsUrl: variables.DNS_URL,
       fetcher: fetcherOf(env),

@@ -1,12 +1,8 @@
 /** Keeps the slot of a dial beyond its end, until `until` has settled. */
 export type Hold = (until: Promise<unknown>) => void;
 
-export interface DialQueueOptions {
-  /** Dials that may be under way at once. */
-  readonly maxPending: number;
-  /** Of these, how many are kept for callers that have none under way. */
-  readonly reserved: number;
-}
+/** So many slots that some of them can be kept. */
+const MANY = 16;
 
 /** One dial that waits for its turn. */
 interface Ticket {
@@ -20,14 +16,18 @@ interface Ticket {
  * holds its slot until it has settled, as not every platform can end a dial.
  */
 export class DialQueue {
-  readonly #options: DialQueueOptions;
+  readonly #maxPending: number;
+  /** Slots that are kept for callers without a dial under way. */
+  readonly #reserved: number;
   /** In the order of their last turn. */
   readonly #lines = new Map<object, Set<Ticket>>();
   readonly #pending = new Map<object, number>();
   #pendingCount = 0;
 
-  constructor(options: DialQueueOptions) {
-    this.#options = options;
+  /** A quarter of many slots is kept for those who have none: of few, each is needed. */
+  constructor(maxPending: number) {
+    this.#maxPending = maxPending;
+    this.#reserved = maxPending < MANY ? 0 : Math.floor(maxPending / 4);
   }
 
   /** Dials under way. */
@@ -62,8 +62,8 @@ export class DialQueue {
   }
 
   #mayStart(caller: object): boolean {
-    const free = this.#options.maxPending - this.#pendingCount;
-    return free > (this.#pending.has(caller) ? this.#options.reserved : 0);
+    const free = this.#maxPending - this.#pendingCount;
+    return free > (this.#pending.has(caller) ? this.#reserved : 0);
   }
 
   /** Waits in the line of `caller`; the slot has been counted when it resolves. */

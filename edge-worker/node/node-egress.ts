@@ -22,8 +22,7 @@ export interface NodeEgressOptions {
  * addresses that passed the policy are sent anything.
  */
 export function createNodeEgress({ clock, maxDials }: NodeEgressOptions): Required<Egress> {
-  // A quarter is kept free: a session whose targets all stay silent does not keep others waiting.
-  const queue = new DialQueue({ maxPending: maxDials, reserved: Math.floor(maxDials / 4) });
+  const queue = new DialQueue(maxDials);
   return {
     connect: (target, policy, signal, caller) =>
       queue.run(caller, signal, (hold) =>

@@ -26,6 +26,7 @@ export interface WorkerdEdgeOptions {
   readonly stateFolder?: string;
   readonly allowPrivate: boolean;
   readonly connectTimeoutMs: number;
+  readonly maxDials: number;
   readonly bridge: "durable" | "stateless";
   readonly log: Log;
 }

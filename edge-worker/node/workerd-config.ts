@@ -14,6 +14,8 @@ export interface WorkerdConfig {
   readonly stateFolder: string;
   readonly allowPrivate: boolean;
   readonly connectTimeoutMs: number;
+  /** workerd has no bound of its own, and a black hole holds its slot for two minutes. */
+  readonly maxDials: number;
   readonly bridge: "durable" | "stateless";
   readonly dnsUrl: string;
   /** Whether this machine has IPv6: the Worker cannot tell. */
@@ -51,6 +53,7 @@ const edge :Workerd.Worker = (
     (name = "BRIDGE", text = ${text(config.bridge)}),
     (name = "ALLOW_PRIVATE", text = ${text(config.allowPrivate)}),
     (name = "CONNECT_TIMEOUT_MS", text = ${text(config.connectTimeoutMs)}),
+    (name = "MAX_DIALS", text = ${text(config.maxDials)}),
     (name = "HAS_IPV6", text = ${text(config.hasIpv6)}),
     (name = "RESOLVER", service = "resolver"),
     (name = "DNS_URL", text = ${text(config.dnsUrl)}),

@@ -2,7 +2,6 @@ import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type RunningEdge, serveEdge } from "../../edge-worker/node/serve.ts";
 import { serveWorkerdEdge } from "../../edge-worker/node/serve-workerd.ts";
-import { Admission } from "../../protocol/admission.ts";
 import { recordedLog } from "../support/log.ts";
 import { Stranger } from "../support/stranger.ts";
 import { tokenOf, type TokenParts, wrongTokens } from "../support/wrong-tokens.ts";
@@ -16,22 +15,18 @@ const partsOf = (path: string): TokenParts => ({ keyId, secret, host: "127.0.0.1
 const options = {
   host: "127.0.0.1",
   port: 0,
+  access: { keys: [{ id: keyId, secret }], rules: [] },
   allowPrivate: false,
   connectTimeoutMs: 1000,
+  maxDials: 16,
 };
 
 describe.each([
-  [
-    "Node",
-    (log: ReturnType<typeof recordedLog>) =>
-      serveEdge({ ...options, admission: new Admission(keyId, secret), maxDials: 16, log }),
-    true,
-    10_000,
-  ],
+  ["Node", (log: ReturnType<typeof recordedLog>) => serveEdge({ ...options, log }), true, 10_000],
   [
     "workerd, durable bridge",
     (log: ReturnType<typeof recordedLog>) =>
-      serveWorkerdEdge({ ...options, secret, keyId, bridge: "durable", log }),
+      serveWorkerdEdge({ ...options, bridge: "durable", log }),
     true,
     10_000,
   ],
@@ -39,7 +34,7 @@ describe.each([
     // It cannot know a used token: SECURITY.md says so.
     "workerd, stateless bridge",
     (log: ReturnType<typeof recordedLog>) =>
-      serveWorkerdEdge({ ...options, secret, keyId, bridge: "stateless", log }),
+      serveWorkerdEdge({ ...options, bridge: "stateless", log }),
     false,
     2500,
   ],

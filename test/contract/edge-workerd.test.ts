@@ -5,7 +5,14 @@ import { describeUsers } from "./users.ts";
 
 for (const bridge of ["durable", "stateless"] as const) {
   const start: StartEdge = (options) =>
-    serveWorkerdEdge({ host: "127.0.0.1", port: 0, bridge, log: recordedLog(), ...options });
+    serveWorkerdEdge({
+      host: "127.0.0.1",
+      port: 0,
+      maxDials: 512,
+      bridge,
+      log: recordedLog(),
+      ...options,
+    });
   describeEdge(`edge on workerd, ${bridge} bridge`, start);
   describeUsers(`edge on workerd, ${bridge} bridge`, start, bridge === "durable");
 }

@@ -6,12 +6,15 @@ import { FakeChannel } from "./fake-channel.ts";
 export class FakeDial {
   readonly target: Address;
   readonly signal: AbortSignal;
+  /** Whose dial it is. */
+  readonly caller: object;
   /** The connection to the target, which `succeed()` hands over. */
   readonly channel = new FakeChannel();
   readonly connection: Promise<Connection>;
   readonly #settle = Promise.withResolvers<Connection>();
 
-  constructor(target: Address, signal: AbortSignal) {
+  constructor(target: Address, signal: AbortSignal, caller: object) {
+    this.caller = caller;
     this.target = target;
     this.signal = signal;
     this.connection = this.#settle.promise;
@@ -30,8 +33,13 @@ export class FakeDial {
 export class FakeEgress implements Egress {
   readonly dials: FakeDial[] = [];
 
-  connect(target: Address, _policy: unknown, signal: AbortSignal): Promise<Connection> {
-    const dial = new FakeDial(target, signal);
+  connect(
+    target: Address,
+    _policy: unknown,
+    signal: AbortSignal,
+    caller: object,
+  ): Promise<Connection> {
+    const dial = new FakeDial(target, signal, caller);
     this.dials.push(dial);
     return dial.connection;
   }

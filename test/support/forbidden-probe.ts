@@ -59,9 +59,10 @@ function startEdge(runtime: string): Promise<RunningEdge> {
     access: { keys: [{ id: "probe", secret }], rules: [] },
     allowPrivate: false,
     connectTimeoutMs: 10_000,
+    maxDials: 64,
     log: recordedLog(),
   };
-  if (runtime === "node") return serveEdge({ ...options, maxDials: 64 });
+  if (runtime === "node") return serveEdge({ ...options });
   const bridge = runtime === "stateless" ? "stateless" : "durable";
   return serveWorkerdEdge({ ...options, bridge });
 }

@@ -48,6 +48,7 @@ async function startStrangersEdge(): Promise<string> {
     access: { keys: [{ id: "default", secret: "the secret of somebody else" }], rules: [] },
     allowPrivate: false,
     connectTimeoutMs: 1000,
+    maxDials: 16,
     log: recordedLog(),
   });
   stops.push(() => edge.stop(0));

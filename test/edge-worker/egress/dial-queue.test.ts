@@ -17,8 +17,8 @@ interface Run {
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** A queue, with the dials that run in the order of their start. */
-function queueOf(maxPending: number, reserved = 0) {
-  const queue = new DialQueue({ maxPending, reserved });
+function queueOf(maxPending: number) {
+  const queue = new DialQueue(maxPending);
   const started: string[] = [];
   const ask = (caller: object, name: string): Run => {
     const run: Run = {
@@ -112,22 +112,31 @@ describe("DialQueue.run()", () => {
     expect(started.at(-1)).toBe("eve 0");
   });
 
-  it("keeps slots for callers that have no dial under way", async () => {
-    const { ask, queue, started } = queueOf(4, 1);
-    const runs = ["a", "b", "c", "d"].map((name) => ask(ann, name));
+  it("keeps a quarter of many slots for callers that have no dial under way", async () => {
+    const { ask, queue, started } = queueOf(16);
+    const runs = Array.from({ length: 16 }, (_, i) => ask(ann, `ann ${i}`));
     await settle();
-    expect(started).toEqual(["a", "b", "c"]);
+    expect([queue.pendingCount, queue.waitingCount]).toEqual([12, 4]);
     ask(bob, "bob");
     ask(bob, "bob again");
+    ask(eve, "eve");
     await settle();
-    expect(started).toEqual(["a", "b", "c", "bob"]);
+    // Each that had none gets one of the four, and nobody a second.
+    expect(started.slice(12)).toEqual(["bob", "eve"]);
     runs[0]?.dial.resolve("");
-    await settle();
-    // One slot is free, and kept: both have some.
-    expect([queue.pendingCount, queue.waitingCount]).toEqual([3, 2]);
     runs[1]?.dial.resolve("");
     await settle();
-    expect(started).toHaveLength(5);
+    expect(queue.pendingCount).toBe(12);
+    runs[2]?.dial.resolve("");
+    await settle();
+    expect(started.at(-1)).toBe("bob again");
+  });
+
+  it("gives all of few slots to one caller", async () => {
+    const { ask, queue } = queueOf(15);
+    for (let i = 0; i < 16; i++) ask(ann, `${i}`);
+    await settle();
+    expect([queue.pendingCount, queue.waitingCount]).toEqual([15, 1]);
   });
 });
 
@@ -215,11 +224,10 @@ describe("DialQueue", () => {
   it("never has more than maxPending under way, starves nobody and ends empty", async () => {
     const step = fc.tuple(fc.constantFrom("ask", "settle", "abort"), fc.nat(3), fc.nat(50));
     const property = fc.asyncProperty(
-      fc.integer({ min: 1, max: 6 }),
-      fc.nat(2),
+      fc.constantFrom(1, 2, 5, 16),
       fc.array(step, { maxLength: 60 }),
-      async (maxPending, reserved, steps) => {
-        const { ask, queue } = queueOf(maxPending, Math.min(reserved, maxPending - 1));
+      async (maxPending, steps) => {
+        const { ask, queue } = queueOf(maxPending);
         const callers = [{}, {}, {}, {}];
         const runs: Run[] = [];
         for (const [action, caller, which] of steps) {

@@ -8,7 +8,7 @@ import { FullEgress } from "../../support/service-parts.ts";
 
 const { Bind, UdpNative, Resolve } = Capability;
 const tcp = new FakeEgress();
-const connect: Egress["connect"] = (to, policy, signal) => tcp.connect(to, policy, signal);
+const connect: Egress["connect"] = (...dial) => tcp.connect(...dial);
 const onNode = createNodeEgress({ clock: new FakeClock(), maxDials: 4 });
 const { listen, associate, resolve, reverse } = new FullEgress();
 

@@ -14,6 +14,7 @@ const config: WorkerdConfig = {
   allowPrivate: false,
   connectTimeoutMs: 15_000,
   bridge: "durable",
+  maxDials: 512,
   hasIpv6: false,
   dnsUrl: "http://127.0.0.1:5300/dns-query",
 };
@@ -47,6 +48,7 @@ describe("formatWorkerdConfig()", () => {
       '(name = "BRIDGE", text = "stateless")',
       '(name = "ALLOW_PRIVATE", text = "true")',
       '(name = "CONNECT_TIMEOUT_MS", text = "15000")',
+      '(name = "MAX_DIALS", text = "512")',
       '(name = "HAS_IPV6", text = "false")',
       '(name = "DNS_URL", text = "http://127.0.0.1:5300/dns-query")',
       '(name = "BRIDGES", durableObjectNamespace = "DurableBridge")',

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { parseAddress } from "../../../protocol/address.ts";
 import { StreamError } from "../../../protocol/errors.ts";
+import { Command } from "../../../protocol/wire.ts";
 import { diallingBridge, target } from "../../support/bridge-parts.ts";
 import { hex, toHex } from "../../support/hex.ts";
 
@@ -40,6 +41,17 @@ describe("serveConnect()", () => {
       reason: "connection-refused",
       message: "Cannot connect: ECONNREFUSED",
     });
+  });
+
+  it("dials for its session, whose dials have one line", async () => {
+    const { clock, connect, egress, session } = await diallingBridge();
+    session.open(Command.Connect, target, nothing);
+    (await connect()).session?.open(Command.Connect, target, nothing);
+    await clock.run();
+    const [first, second, other] = egress.dials.map(({ caller }) => caller);
+    expect(egress.dials).toHaveLength(3);
+    expect(second).toBe(first);
+    expect(other).not.toBe(first);
   });
 
   it("asks the policy before it dials", async () => {

@@ -26,6 +26,7 @@ async function startEdge(): Promise<URL> {
     access: { keys: [{ id: "test", secret: SECRET }], rules: [] },
     allowPrivate: false,
     connectTimeoutMs: 1000,
+    maxDials: 16,
     log: recordedLog(),
   });
   stops.push(() => edge.stop(0));
