@@ -18,10 +18,7 @@ const reasonByErrno: Readonly<Record<string, FailureReason>> = {
 /** The StreamError for what Node said when we tried to `do` something ("connect", "resolve"). */
 export function failureOf(what: string, cause: unknown): StreamError {
   if (cause instanceof StreamError) return cause;
-  // Raced dials fail together; the first was the one that RFC 6724 prefers.
-  const first: unknown = cause instanceof AggregateError ? cause.errors[0] : cause;
-  if (first instanceof StreamError) return first;
-  const code = first instanceof Error && "code" in first ? String(first.code) : "";
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
   const reason = reasonByErrno[code] ?? "general";
   const why = code === "" ? messageOf(cause) : code;
   return new StreamError(reason, `Cannot ${what}: ${why}`, { cause });

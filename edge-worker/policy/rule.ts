@@ -60,11 +60,23 @@ function targetFit(to: Targets, { address, name }: Subject): Fit | undefined {
   const asked = address.kind === "name" ? address.host : name;
   if (asked !== undefined && to.domains.some((domain) => isWithin(asked, domain))) return "name";
   if (address.kind === "name") return to.ranges.length > 0 ? "open" : undefined;
-  const parsed = ipaddr.parse(address.host);
+  const parsed = asDialled(ipaddr.parse(address.host));
   const isInRange = to.ranges.some(
     (range) => range[0].kind() === parsed.kind() && parsed.match(range),
   );
   return isInRange ? "address" : undefined;
+}
+
+/** ::ffff:a.b.c.d is dialled as a.b.c.d: a rule about that must not have a second spelling. */
+function asDialled(address: ipaddr.IPv4 | ipaddr.IPv6): ipaddr.IPv4 | ipaddr.IPv6 {
+  const isMapped = address instanceof ipaddr.IPv6 && address.isIPv4MappedAddress();
+  return isMapped ? address.toIPv4Address() : address;
+}
+
+/** A range of such spellings, as the range of what they mean. */
+function rangeDialled([address, bits]: AddressRange): AddressRange {
+  const dialled = asDialled(address);
+  return dialled === address || bits < 96 ? [address, bits] : [dialled, bits - 96];
 }
 
 /** "example.com" stands for itself and all names below, ".example.com" for those below alone. */
@@ -94,12 +106,12 @@ const to = v.pipe(
 );
 
 function parseTarget(text: string): AddressRange | string | undefined {
-  if (ipaddr.isValidCIDR(text)) return ipaddr.parseCIDR(text);
+  if (ipaddr.isValidCIDR(text)) return rangeDialled(ipaddr.parseCIDR(text));
   try {
     const { kind, host } = parseHost(text.replace(/^\./, ""));
     if (kind === "name") return text.startsWith(".") ? `.${host}` : host;
     if (text.startsWith(".")) return undefined;
-    return [ipaddr.parse(host), kind === "ipv4" ? 32 : 128];
+    return rangeDialled([ipaddr.parse(host), kind === "ipv4" ? 32 : 128]);
   } catch {
     return undefined;
   }

@@ -40,7 +40,14 @@ describe("readSettings()", () => {
       bridge: "durable",
       allowPrivate: false,
       connectTimeoutMs: 15_000,
+      maxDials: 5,
+      hasIpv6: true,
     });
+  });
+
+  it("takes the bound of dials, and that there is no IPv6", async () => {
+    const variables = { EDGESOCKS_SECRET: secret, MAX_DIALS: "512", HAS_IPV6: "false" };
+    expect((await read(variables)).settings).toMatchObject({ maxDials: 512, hasIpv6: false });
   });
 
   it("takes several keys from a secret, and rules from a variable", async () => {
@@ -61,6 +68,10 @@ describe("readSettings()", () => {
     ["a short secret", { EDGESOCKS_SECRET: "short-1" }, /keys\[0\]\.secret: expected at least 16/],
     ["keys that are no JSON", { EDGESOCKS_KEYS: "ann" }, /EDGESOCKS_KEYS: expected JSON/],
     ["a bad rule", { EDGESOCKS_SECRET: secret, RULES: '[{"action":"x"}]' }, /rules\[0\]\.action/],
+    ["no dial at all", { EDGESOCKS_SECRET: secret, MAX_DIALS: "0" }, /MAX_DIALS/],
+    ["half a dial", { EDGESOCKS_SECRET: secret, MAX_DIALS: "1.5" }, /MAX_DIALS/],
+    ["no dial in words", { EDGESOCKS_SECRET: secret, MAX_DIALS: "many" }, /MAX_DIALS/],
+    ["a doubt of IPv6", { EDGESOCKS_SECRET: secret, HAS_IPV6: "maybe" }, /HAS_IPV6/],
     ["an unknown bridge", { EDGESOCKS_SECRET: secret, BRIDGE: "x" }, /BRIDGE/],
     [
       "a limit that needs an object",

@@ -26,22 +26,13 @@ describe("failureOf()", () => {
     expect(failure).toMatchObject({ reason, message: `Cannot connect: ${code}`, cause });
   });
 
-  it("takes the first of dials that failed together", () => {
-    const cause = new AggregateError([errno("ENETUNREACH"), errno("ECONNREFUSED")]);
-    expect(failureOf("connect", cause)).toMatchObject({ reason: "network-unreachable", cause });
-  });
-
-  it.each([
-    ["alone", denied],
-    ["among others", new AggregateError([denied, errno("ECONNREFUSED")])],
-  ])("leaves a StreamError %s as it is", (_what, cause) => {
-    expect(failureOf("connect", cause)).toBe(denied);
+  it("leaves a StreamError as it is", () => {
+    expect(failureOf("connect", denied)).toBe(denied);
   });
 
   it.each([
     [new Error("out of luck"), "out of luck"],
     ["out of luck", "out of luck"],
-    [new AggregateError([], "nothing tried"), "nothing tried"],
   ])("tells in words what has no code: %s", (cause, why) => {
     expect(failureOf("resolve", cause)).toMatchObject({
       reason: "general",

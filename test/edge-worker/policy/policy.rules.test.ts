@@ -53,6 +53,23 @@ describe("createPolicy() with rules", () => {
     expect(ask(rules, "8.8.8.8")).toBe("denied");
   });
 
+  it("knows an IPv4 address in its IPv4-mapped spelling", () => {
+    const policy = createPolicy(
+      { allowPrivate: true, rules: v.parse(rulesSchema, [{ action: "deny", to: ["10.0.0.0/8"] }]) },
+      "ann",
+      "tcp",
+    );
+    expect(() => policy(parseAddress("::ffff:10.0.0.1", 443))).toThrow("a rule of the edge");
+    expect(() => policy(parseAddress("::ffff:11.0.0.1", 443))).not.toThrow();
+  });
+
+  it.each(["::ffff:10.0.0.0/104", "::ffff:10.0.0.1"])("takes %s in a rule as IPv4", (range) => {
+    const rules: Entries = [{ action: "allow", to: [range] }, { action: "deny" }];
+    expect(ask(rules, "10.0.0.1")).toBeUndefined();
+    expect(ask(rules, "::ffff:10.0.0.1")).toBeUndefined();
+    expect(ask(rules, "11.0.0.1")).toBe("denied");
+  });
+
   it("tells users and protocols apart", () => {
     const rules: Entries = [
       { action: "deny", users: ["bob"] },
