@@ -6,7 +6,7 @@ import { raceDials } from "../egress/dial-race.ts";
 import type { Connection, Egress } from "../egress/egress.ts";
 import type { Policy } from "../policy/policy.ts";
 import { listenForPeer } from "./bind-listener.ts";
-import { lookupFamily } from "./family-lookup.ts";
+import { lookupFamilies } from "./lookup-families.ts";
 import { dialAddress } from "./node-dial.ts";
 import { resolveName, reverseAddress } from "./node-resolver.ts";
 import { openAssociation } from "./udp-association.ts";
@@ -45,12 +45,9 @@ function dialName(
   signal: AbortSignal,
   hold: Hold,
 ): Promise<Connection> {
-  const lookups = {
-    ipv6: lookupFamily(target, 6, policy),
-    ipv4: lookupFamily(target, 4, policy),
-  };
+  const lookups = lookupFamilies(target, policy, clock);
   // A lookup cannot be ended: it counts as a dial until it has.
-  hold(Promise.allSettled([lookups.ipv6, lookups.ipv4]));
+  hold(lookups.settled);
   const discard = ({ channel }: Connection): void => channel.abort(superseded());
   return raceDials(lookups, { clock, signal, dial: dialAddress, discard });
 }

@@ -27,11 +27,11 @@ type Found = { address: string; family: number };
 
 /** What the resolver says from now on: addresses, or the error code of getaddrinfo. */
 function resolveTo(answer: readonly Found[] | string): void {
-  vi.mocked(lookup).mockImplementation((async (_name: string, { family }: LookupOptions) => {
+  vi.mocked(lookup).mockImplementation((async (_name: string, { family = 0 }: LookupOptions) => {
     const error = (code: string): Error =>
       Object.assign(new Error(`getaddrinfo ${code}`), { code });
     if (typeof answer === "string") throw error(answer);
-    const found = answer.filter((one) => one.family === family);
+    const found = answer.filter((one) => family === 0 || one.family === family);
     if (found.length === 0) throw error("ENOTFOUND");
     return found;
   }) as never);
@@ -164,7 +164,7 @@ describe("createNodeEgress(), connect() and its bound", () => {
     const second = narrow.connect(parseAddress("next.test", 80), anything, ending.signal, caller);
     ending.abort(cancelled);
     expect(await failureOf(second)).toBe(cancelled);
-    expect(lookup).toHaveBeenCalledTimes(2);
+    expect(lookup).toHaveBeenCalledOnce();
     for (const answer of answers) answer();
     expect((await failureOf(first)).reason).toBe("name-not-found");
   });
@@ -178,11 +178,11 @@ describe("createNodeEgress(), connect() and its bound", () => {
       ending.abort(cancelled);
       expect(await failureOf(dialling)).toBe(cancelled);
     }
-    // Both families of the first name, and nothing of the other 99.
-    expect(lookup).toHaveBeenCalledTimes(2);
+    // For the first name, and nothing for the other 99.
+    expect(lookup).toHaveBeenCalledOnce();
     const next = narrow.connect(parseAddress("next.test", 80), anything, never, caller);
     for (const answer of answers.splice(0)) answer();
-    await vi.waitFor(() => expect(answers).toHaveLength(2));
+    await vi.waitFor(() => expect(answers).toHaveLength(1));
     for (const answer of answers) answer();
     expect((await failureOf(next)).reason).toBe("name-not-found");
   });

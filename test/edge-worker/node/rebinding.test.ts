@@ -65,11 +65,7 @@ describe("CONNECT on Node", () => {
     const incoming = open.next();
     const { channel } = await dial(parseAddress("rebinding.example", port));
     await incoming;
-    expect(lookup).toHaveBeenCalledTimes(2);
-    for (const family of [6, 4]) {
-      const options = { all: true, family, verbatim: true };
-      expect(lookup).toHaveBeenCalledWith("rebinding.example", options);
-    }
+    expect(lookup).toHaveBeenCalledOnce();
     expect(forbidden.sockets.size).toBe(0);
     channel.abort(undefined);
   });
