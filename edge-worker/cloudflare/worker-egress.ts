@@ -5,13 +5,14 @@ import { DialQueue } from "../egress/dial-queue.ts";
 import { createDohResolver } from "../egress/doh-resolver.ts";
 import type { Connection, Egress } from "../egress/egress.ts";
 import { createNameCheck } from "../egress/name-check.ts";
+import { pinnedAddresses } from "../egress/pinned-addresses.ts";
 import { SocketChannel } from "./socket-channel.ts";
 import type { WorkerSettings } from "./worker-env.ts";
 
 /**
- * TCP by connect(), and DNS over HTTPS. Names are resolved by the platform, so the bridge's
- * question to the policy about the name is the only one before a dial; a dial cannot be aborted,
- * only left behind.
+ * TCP by connect(), and DNS over HTTPS. Names are resolved by the platform, unless a rule asks for
+ * their addresses, so the bridge's question to the policy about the name is most often the only one
+ * before a dial; a dial cannot be aborted, only left behind.
  */
 export function createWorkerEgress(
   settings: Pick<WorkerSettings, "dnsUrl" | "fetcher" | "hasIpv6" | "maxDials">,
@@ -21,11 +22,12 @@ export function createWorkerEgress(
   const queue = new DialQueue(maxDials);
   return {
     connect: async (target, policy, signal, caller) => {
+      const addresses = await pinnedAddresses(target, policy, nameCheck);
       let startedAt = Date.now();
       try {
         return await queue.run(caller, signal, () => {
           startedAt = Date.now();
-          return dial(target);
+          return dialFirst(addresses, signal);
         });
       } catch (cause) {
         // Nobody waits for the reason any more: no lookup for what an agent took back.
@@ -36,6 +38,20 @@ export function createWorkerEgress(
     },
     ...createDohResolver(dnsUrl, fetcher),
   };
+}
+
+/** One after the other, in one slot: dials beside each other would each need one. */
+async function dialFirst(addresses: readonly Address[], signal: AbortSignal): Promise<Connection> {
+  let failure: unknown;
+  for (const address of addresses) {
+    signal.throwIfAborted();
+    try {
+      return await dial(address);
+    } catch (error) {
+      failure = error;
+    }
+  }
+  throw failure;
 }
 
 async function dial(target: Address): Promise<Connection> {

@@ -52,7 +52,7 @@ describe.skipIf(why !== undefined).each([
     ]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     report = JSON.parse(stdout) as ProbeReport;
-  });
+  }, 120_000);
 
   const answersFor = (hosts: readonly string[]): readonly ProbeAnswer[] =>
     report.answers.filter(({ host, way }) => way in WAYS && hosts.includes(host));

@@ -38,7 +38,7 @@ export async function whyNotIsolated(): Promise<string | undefined> {
   return code === 0 ? undefined : `no network namespace of our own: ${stderr.trim().slice(0, 200)}`;
 }
 
-/** Runs a program inside, with these lines as its hosts file. It is killed after a minute. */
+/** Runs a program inside, with these lines as its hosts file. It is killed after 100 s. */
 export async function runIsolated(
   hosts: string,
   command: readonly string[],
@@ -62,7 +62,7 @@ export async function runIsolated(
 async function run(program: string, args: readonly string[]): Promise<IsolatedOutcome> {
   const child: ChildProcess = spawn(program, args, {
     stdio: ["ignore", "pipe", "pipe"],
-    timeout: 60_000,
+    timeout: 100_000,
     killSignal: "SIGKILL",
   });
   if (!child.stdout || !child.stderr) throw new Error("The child has no output");

@@ -81,7 +81,7 @@ describe("lookupFamilies()", () => {
     await clock.advance(249);
     expect([...asked.keys()]).toEqual([0]);
     await clock.advance(1);
-    expect([...asked.keys()].toSorted()).toEqual([0, 4, 6]);
+    expect(new Set(asked.keys())).toEqual(new Set([0, 4, 6]));
     answer(4, "1.0.0.1");
     await clock.run();
     expect(seen).toEqual({ ipv4: "1.0.0.1:443" });
