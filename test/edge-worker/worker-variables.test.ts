@@ -29,6 +29,8 @@ describe("parseWorkerVariables()", () => {
       BRIDGE: "durable",
       ALLOW_PRIVATE: false,
       CONNECT_TIMEOUT_MS: 15_000,
+      MAX_DIALS: 5,
+      HAS_IPV6: true,
       DNS_URL: "https://cloudflare-dns.com/dns-query",
     });
   });
@@ -48,6 +50,10 @@ describe("parseWorkerVariables()", () => {
     ["LOCATION_HINT", "", "expected one of wnam"],
     ["ALLOW_PRIVATE", "yes", "true or false"],
     ["ALLOW_PRIVATE", true, "true or false"],
+    ["MAX_DIALS", "0", "1 to 65535"],
+    ["MAX_DIALS", "65536", "1 to 65535"],
+    ["MAX_DIALS", "1.5", "1 to 65535"],
+    ["HAS_IPV6", "maybe", "true or false"],
     ["CONNECT_TIMEOUT_MS", "99", "100 to 120000"],
     ["CONNECT_TIMEOUT_MS", "120001", "100 to 120000"],
     ["CONNECT_TIMEOUT_MS", "", "100 to 120000"],

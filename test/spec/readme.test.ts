@@ -36,7 +36,7 @@ describe("README.md, settings", () => {
   it("of the Worker are those that it reads", () => {
     const known = Object.keys(workerVariables.entries);
     const section = /\n## On Cloudflare\n([^]*?)\n## /.exec(readme)?.[1] ?? "";
-    const named = Array.from(section.matchAll(/^\| `([A-Z_]+)` \|/gm), ([, name]) => name);
+    const named = Array.from(section.matchAll(/^\| `([A-Z0-9_]+)` \|/gm), ([, name]) => name);
     expect(named.length).toBeGreaterThan(0);
     expect(new Set(named)).toEqual(new Set(known));
   });

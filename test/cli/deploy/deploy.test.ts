@@ -33,6 +33,7 @@ async function startWorker(keyId = "default", secret = SECRET): Promise<string> 
     access: { keys: [{ id: keyId, secret }], rules: [] },
     allowPrivate: false,
     connectTimeoutMs: 1000,
+    maxDials: 16,
     bridge: "durable",
     log: recordedLog(),
   });
