@@ -1,9 +1,12 @@
 import type { Socket } from "node:net";
 import type { ByteChannel } from "../channel.ts";
 import { messageOf, StreamError } from "../errors.ts";
+import { PauseWatch } from "./pause-watch.ts";
 
 /** Bytes that may wait here for read(); one more chunk of up to 64 KiB may be on its way in. */
 const INBOX_BYTES = 65_536;
+/** How often a paused socket is asked whether it is still there. */
+const PAUSE_WATCH_MS = 5000;
 
 interface Reader {
   readonly resolve: (chunk: Uint8Array | null) => void;
@@ -13,6 +16,7 @@ interface Reader {
 /** A ByteChannel over a connected socket that was made with `allowHalfOpen: true`. */
 export class TcpChannel implements ByteChannel {
   readonly #socket: Socket;
+  readonly #pauseWatch: PauseWatch;
   readonly #inbox: Uint8Array[] = [];
   #inboxBytes = 0;
   #hasEnded = false;
@@ -20,8 +24,9 @@ export class TcpChannel implements ByteChannel {
   #onFailed: ((reason: unknown) => void) | undefined;
   #reader: Reader | undefined;
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, pauseWatchMs: number = PAUSE_WATCH_MS) {
     this.#socket = socket;
+    this.#pauseWatch = new PauseWatch(socket, pauseWatchMs);
     socket.on("data", this.#onData);
     socket.on("end", this.#onEnd);
     socket.on("error", (cause) => this.#fail(broken(cause)));
@@ -108,7 +113,9 @@ export class TcpChannel implements ByteChannel {
     if (reader) return reader.resolve(chunk);
     this.#inbox.push(chunk);
     this.#inboxBytes += chunk.length;
-    if (this.#inboxBytes >= INBOX_BYTES) this.#socket.pause();
+    if (this.#inboxBytes < INBOX_BYTES) return;
+    this.#socket.pause();
+    this.#pauseWatch.start();
   }
 
   #fail(reason: unknown): void {
