@@ -8,7 +8,7 @@ import { serveStream } from "./services/serve-stream.ts";
 import type { ServiceContext } from "./services/service.ts";
 import type { Users } from "./users/users.ts";
 
-export interface BridgeOptions extends Omit<ServiceContext, "tenant" | "caller"> {
+export interface BridgeOptions extends Omit<ServiceContext, "tenant" | "caller" | "notes"> {
   readonly users: Pick<Users, "find">;
   readonly hello: Omit<Hello, "session">;
 }
@@ -91,12 +91,13 @@ export class Bridge {
   #begin(user: string, hello: Hello, token: Uint8Array, link: Link): Session {
     const { log, users } = this.#options;
     const key = hexOf(token);
+    const context = { ...this.#options, notes: { latestBound: undefined } };
     const unwatch = this.#watchExpiry(user, () => session.close("The key has ended"));
     const session: Session = new Session({
       local: { ...this.#options.hello, session: token },
       remote: hello,
       accept: (incoming) => {
-        void serveStream(incoming, { ...this.#options, tenant: users.find(user), caller: session });
+        void serveStream(incoming, { ...context, tenant: users.find(user), caller: session });
       },
       closed: (reason) => {
         unwatch();

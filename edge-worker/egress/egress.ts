@@ -44,13 +44,29 @@ export interface Egress {
     signal: AbortSignal,
     caller: object,
   ): Promise<Connection>;
-  /** Listens for a TCP connection from `peer`; port 0, and host 0.0.0.0, stand for any. */
-  readonly listen?: (peer: Address, policy: Policy, signal: AbortSignal) => Promise<Listening>;
+  /**
+   * Listens for a TCP connection from `peer`, whatever its port; where isAnybody(peer), from the
+   * first one that `policy` lets be. `latest` is our end of the connection that was made before.
+   */
+  readonly listen?: (
+    peer: Address,
+    policy: Policy,
+    signal: AbortSignal,
+    latest?: Address,
+  ) => Promise<Listening>;
   readonly associate?: (policy: Policy, deliver: Deliver) => Promise<Association>;
   /** The first address of a name. */
   readonly resolve?: (name: Address, policy: Policy) => Promise<Address>;
   /** A name of an address (PTR). */
   readonly reverse?: (address: Address) => Promise<Address>;
+}
+
+/**
+ * Whether BIND waits for no one in particular: what clients name that do not know their peer, or mean
+ * that of a connection which the edge knows nothing of (RFC 1928 section 4 leaves it open).
+ */
+export function isAnybody({ host }: Address): boolean {
+  return host === "0.0.0.0" || host === "::";
 }
 
 /** The bits of HELLO for what an egress can do. */

@@ -1,30 +1,37 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
+import ipaddr from "ipaddr.js";
 import { type Address, parseAddress } from "../../protocol/address.ts";
 import { listenOn } from "../../protocol/node/http-server.ts";
 import { TcpChannel } from "../../protocol/node/tcp-channel.ts";
-import type { Listening } from "../egress/egress.ts";
+import { isAnybody, type Listening } from "../egress/egress.ts";
 import type { Policy } from "../policy/policy.ts";
 import { failureOf } from "./node-failure.ts";
 import { resolveName } from "./node-resolver.ts";
+import { ownAddress } from "./own-address.ts";
 
-/** Listens for one TCP connection from `peer` (RFC 1928 section 4, BIND). */
+/**
+ * Listens for one TCP connection from `peer` (RFC 1928 section 4, BIND). `latest` is our end of the
+ * connection that the client has made before.
+ */
 export async function listenForPeer(
   peer: Address,
   policy: Policy,
   signal: AbortSignal,
+  latest?: Address,
 ): Promise<Listening> {
-  const expected = peer.kind === "name" ? await resolveName(peer, policy) : peer;
-  const isAnybody = ["0.0.0.0", "::"].includes(expected.host);
+  const expected = unmapped(peer.kind === "name" ? await resolveName(peer, policy) : peer);
   const family = expected.kind === "ipv6" ? "::" : "0.0.0.0";
   // Before there is a server that would have to be closed: no route to the peer is told here.
-  const host = isAnybody ? family : await localAddressTowards(expected).catch(fail);
+  const host = isAnybody(expected)
+    ? (addressForAnybody(expected, latest) ?? family)
+    : await localAddressTowards(expected).catch(fail);
   const accepted = Promise.withResolvers<{ channel: TcpChannel; peer: Address }>();
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     const from = addressOf(socket);
     // RFC 1928: "expected to evaluate the DST.ADDR": everybody else is shut out.
-    if (!isAnybody && from.host !== expected.host) return void socket.resetAndDestroy();
+    if (!isExpected(from, expected, policy)) return void socket.resetAndDestroy();
     server.close();
     accepted.resolve({ channel: new TcpChannel(socket), peer: from });
   });
@@ -40,6 +47,33 @@ export async function listenForPeer(
   // Awaited later; until then a rejection is nobody's fault.
   accepted.promise.catch(() => {});
   return { bound: parseAddress(host, port), accepted: accepted.promise };
+}
+
+/** Whether it is the peer that was named; of anybody, whether it could have been. */
+function isExpected(from: Address, expected: Address, policy: Policy): boolean {
+  if (!isAnybody(expected)) return from.host === expected.host;
+  try {
+    policy(from);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * The address to tell when the peer is not known. In active FTP it is the server of the connection
+ * before, and that connects to where it saw this one come from.
+ */
+function addressForAnybody({ kind }: Address, latest: Address | undefined): string | undefined {
+  const isKnown = latest?.kind === kind && !isAnybody(latest);
+  return isKnown ? latest.host : ownAddress(kind === "ipv6" ? "ipv6" : "ipv4");
+}
+
+/** ::ffff:a.b.c.d as a.b.c.d, which is who comes: a socket tells an IPv4 peer as such. */
+function unmapped(address: Address): Address {
+  return address.kind === "ipv6"
+    ? parseAddress(ipaddr.process(address.host).toString(), address.port)
+    : address;
 }
 
 /** The address of this machine that `peer` would see. No packet is sent: UDP connect only routes. */

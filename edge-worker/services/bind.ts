@@ -1,15 +1,18 @@
 import { relay } from "../../protocol/channel.ts";
 import { StreamError } from "../../protocol/errors.ts";
+import { isAnybody } from "../egress/egress.ts";
 import { type Service, signalOf, unsupported } from "./service.ts";
 
 /** How long the expected peer may take to connect. */
 const BIND_TIMEOUT_MS = 120_000;
 
 /** BIND: listens for the peer that the agent named, tells where, then that it came, and relays. */
-export const serveBind: Service = async ({ stream, address }, { clock, egress, tenant }) => {
+export const serveBind: Service = async ({ stream, address }, context) => {
+  const { clock, egress, notes, tenant } = context;
   if (!egress.listen) throw unsupported("BIND");
   const policy = tenant.policyFor("bind");
-  policy(address);
+  // "Anybody" is no target: then the policy is asked about whoever comes.
+  if (!isAnybody(address)) policy(address);
   const ending = new AbortController();
   const gone = signalOf(stream);
   gone.addEventListener("abort", () => ending.abort(gone.reason));
@@ -18,7 +21,8 @@ export const serveBind: Service = async ({ stream, address }, { clock, egress, t
     ending.abort(new StreamError("timed-out", text));
   });
   try {
-    const { bound, accepted } = await egress.listen(address, policy, ending.signal);
+    const { signal } = ending;
+    const { bound, accepted } = await egress.listen(address, policy, signal, notes.latestBound);
     stream.confirm(bound);
     const { channel, peer } = await accepted;
     cancelTimer();

@@ -14,6 +14,7 @@ export const serveConnect: Service = async ({ stream, address }, context) => {
     (signal) => egress.connect(address, policy, signal, caller),
     (late) => late.channel.abort(takenBack()),
   );
+  context.notes.latestBound = bound;
   stream.confirm(bound);
   await relay(stream, tenant.account.meter(channel));
 };

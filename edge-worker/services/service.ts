@@ -1,3 +1,4 @@
+import type { Address } from "../../protocol/address.ts";
 import type { Clock } from "../../protocol/clock.ts";
 import { StreamError } from "../../protocol/errors.ts";
 import type { Log } from "../../protocol/log.ts";
@@ -5,6 +6,12 @@ import type { IncomingStream } from "../../protocol/session.ts";
 import type { Stream } from "../../protocol/stream.ts";
 import type { Egress } from "../egress/egress.ts";
 import type { Tenant } from "../users/users.ts";
+
+/** What the streams of one session know of each other. */
+export interface SessionNotes {
+  /** Our end of the latest connection: FTP's active mode has a BIND that belongs to it. */
+  latestBound: Address | undefined;
+}
 
 /** What serving a stream needs. */
 export interface ServiceContext {
@@ -16,6 +23,7 @@ export interface ServiceContext {
   readonly connectTimeoutMs: number;
   /** Whose stream it is: its dials wait in one line. */
   readonly caller: object;
+  readonly notes: SessionNotes;
 }
 
 /** Serves one command: confirms the stream and works for it to its end. @throws what refuses it */

@@ -13,11 +13,13 @@ const nothing = new Uint8Array();
 export class FakeListening {
   readonly peer: Address;
   readonly signal: AbortSignal;
+  readonly latest: Address | undefined;
   readonly channel = new FakeChannel();
   readonly #accepted = Promise.withResolvers<{ channel: FakeChannel; peer: Address }>();
 
-  constructor(peer: Address, signal: AbortSignal) {
+  constructor(peer: Address, signal: AbortSignal, latest?: Address) {
     this.peer = peer;
+    this.latest = latest;
     this.signal = signal;
     signal.addEventListener("abort", () => this.fail(signal.reason));
     this.#accepted.promise.catch(() => {});
@@ -73,9 +75,10 @@ export class FullEgress extends FakeEgress implements Egress {
     peer: Address,
     _policy: Policy,
     signal: AbortSignal,
+    latest?: Address,
   ): Promise<Listening> => {
     if (this.failure) throw this.failure;
-    const fake = new FakeListening(peer, signal);
+    const fake = new FakeListening(peer, signal, latest);
     this.listenings.push(fake);
     return fake.listening;
   };

@@ -1,4 +1,4 @@
-import { reverse } from "node:dns/promises";
+import { lookup, reverse } from "node:dns/promises";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { resolveName, reverseAddress } from "../../../edge-worker/node/node-resolver.ts";
 import type { Policy } from "../../../edge-worker/policy/policy.ts";
@@ -9,7 +9,7 @@ import { strictPolicy } from "../../support/policies.ts";
 // names that no resolver is asked about (RFC 6761).
 vi.mock("node:dns/promises", async (importActual) => {
   const actual = await importActual<typeof import("node:dns/promises")>();
-  return { ...actual, reverse: vi.fn() };
+  return { ...actual, lookup: vi.fn(actual.lookup), reverse: vi.fn() };
 });
 
 const anything: Policy = () => undefined;
@@ -37,6 +37,32 @@ describe("resolveName()", () => {
     await expect(looking).rejects.toMatchObject({
       reason: "denied",
       message: "Cannot connect: the address is special-purpose (loopback)",
+    });
+  });
+});
+
+describe("resolveName() of a name with several addresses", () => {
+  const answers = (...addresses: readonly string[]): void => {
+    const found = addresses.map((address) => ({ address, family: address.includes(":") ? 6 : 4 }));
+    // The overload for { all: true }, which mocks cannot choose.
+    vi.mocked(lookup as unknown as () => Promise<typeof found>).mockResolvedValueOnce(found);
+  };
+  const name = parseAddress("several.example", 80);
+
+  it("gives the first one that the policy allows", async () => {
+    answers("10.0.0.1", "::1", "1.1.1.1", "8.8.8.8");
+    expect(await resolveName(name, strictPolicy)).toEqual(parseAddress("1.1.1.1", 80));
+  });
+
+  it("denies it when the policy allows none", async () => {
+    answers("10.0.0.1", "::1");
+    await expect(resolveName(name, strictPolicy)).rejects.toMatchObject({ reason: "denied" });
+  });
+
+  it("tells of a name without an address", async () => {
+    answers();
+    await expect(resolveName(name, strictPolicy)).rejects.toMatchObject({
+      reason: "name-not-found",
     });
   });
 });

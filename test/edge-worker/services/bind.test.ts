@@ -155,6 +155,28 @@ describe("serveBind()", () => {
     expect(egress.listenings).toHaveLength(0);
   });
 
+  it.each(["0.0.0.0", "::"])(
+    "asks the policy nothing about %s, which is nobody yet",
+    async (host) => {
+      const { egress } = await servingBridge(Command.Bind, parseAddress(host, 0), () => {
+        throw new StreamError("denied", "Cannot connect: not that one");
+      });
+      expect(egress.listenings.map(({ peer: { host: named } }) => named)).toEqual([host]);
+    },
+  );
+
+  it("knows where the session's latest connection went out from", async () => {
+    const ours = parseAddress("192.0.2.9", 4000);
+    const { agent, clock, egress, session } = await servingBridge(Command.Connect, expected);
+    egress.dials[0]?.succeed(ours);
+    await clock.run();
+    session.open(Command.Bind, parseAddress("0.0.0.0", 0), hex(""));
+    await clock.run();
+    expect(egress.listenings.map(({ latest }) => latest)).toEqual([ours]);
+    agent.carriers.cut();
+    await clock.run();
+  });
+
   it("refuses where the platform cannot listen", async () => {
     const { clock, session } = await greetedBridge();
     const answer = fateOf(session.open(Command.Bind, expected, hex("")).stream.answer());
