@@ -3,12 +3,20 @@ import { emptyHello, type Hello } from "../protocol/hello.ts";
 import type { Log } from "../protocol/log.ts";
 import { type Dial, Uplink } from "../protocol/uplink.ts";
 import { type Isolation, Uplinks } from "./carriers/uplinks.ts";
+import type { FragmentLimits } from "./listeners/fragments.ts";
 import { FrontDoor } from "./listeners/front-door.ts";
 import { Gate, type GateSettings } from "./listeners/gate.ts";
 import { Gateway } from "./listeners/gateway.ts";
 import type { OpenUdp } from "./listeners/udp-relay.ts";
-import { createUsers, type Users } from "./listeners/users.ts";
+import type { Users } from "./listeners/users.ts";
 import { Metrics } from "./observe/metrics.ts";
+
+/** How much of UDP may wait. */
+export interface AgentUdp {
+  readonly fragmentLimits: FragmentLimits;
+  /** Bytes of datagrams that may wait for the edge, of all associations. */
+  readonly uplinkBytes: number;
+}
 
 export interface AgentOptions {
   readonly clock: Clock;
@@ -17,19 +25,18 @@ export interface AgentOptions {
   readonly dial: Dial;
   /** The edge as people know it, for the log. */
   readonly edge: string;
-  /** Name to password; empty when everybody who reaches the port may use it. */
-  readonly users: ReadonlyMap<string, string>;
+  readonly users: Users;
   readonly handshakeTimeoutMs: number;
   readonly gate: GateSettings;
   readonly isolate: Isolation;
   readonly openUdp: OpenUdp;
+  readonly udp: AgentUdp;
 }
 
 /** An agent without its sockets: the platform's listeners feed `door`, its HTTP server `gateway`. */
 export interface Agent {
   readonly door: FrontDoor;
   readonly gateway: Gateway;
-  readonly users: Users;
   readonly uplinks: Uplinks;
   readonly metrics: Metrics;
 }
@@ -43,10 +50,10 @@ const hello: Hello = {
 };
 
 export function createAgent(options: AgentOptions): Agent {
-  const { clock, log, handshakeTimeoutMs, openUdp } = options;
+  const { clock, log, handshakeTimeoutMs, openUdp, udp, users } = options;
   const metrics = new Metrics();
-  const uplinks = new Uplinks(options.isolate, () => new Uplink({ ...options, metrics, hello }));
-  const users = createUsers(options.users);
+  const uplinkOptions = { ...options, metrics, hello, datagramBytes: udp.uplinkBytes };
+  const uplinks = new Uplinks(options.isolate, () => new Uplink(uplinkOptions));
   const gateway = new Gateway({ log, metrics, session: (user) => uplinks.session(user) });
   const gate = new Gate(options.gate);
   const door = new FrontDoor({
@@ -58,6 +65,7 @@ export function createAgent(options: AgentOptions): Agent {
     handshakeTimeoutMs,
     gateway,
     openUdp,
+    fragmentLimits: udp.fragmentLimits,
   });
-  return { door, gateway, users, uplinks, metrics };
+  return { door, gateway, uplinks, metrics };
 }

@@ -22,6 +22,8 @@ export interface LinkHost extends OutboxHost {
 
 export interface LinkOptions {
   readonly clock: Clock;
+  /** Bytes of datagrams that may wait to be sent; undefined for what DatagramQueue thinks right. */
+  readonly datagramBytes?: number | undefined;
   /** What we say of ourselves; `session` may depend on the peer's HELLO, so this is asked then. */
   readonly hello: () => Hello;
   /** The agent speaks first; the edge answers once it has read the agent's HELLO. */
@@ -53,9 +55,13 @@ export class Link implements StreamPort, CarrierEvents {
   constructor(options: LinkOptions, open: (events: CarrierEvents) => Carrier) {
     this.#options = options;
     this.#carrier = open(this);
-    this.#outbox = new Outbox(options.clock, (message, done) => {
-      if (!this.#isClosed) this.#carrier.send(message, done);
-    });
+    this.#outbox = new Outbox(
+      options.clock,
+      (message, done) => {
+        if (!this.#isClosed) this.#carrier.send(message, done);
+      },
+      options.datagramBytes,
+    );
     this.#keepAlive = new KeepAlive(options.clock, {
       pings: options.speaksFirst,
       ping: (stamp) => this.control({ type: FrameType.Ping, stamp }),
@@ -95,8 +101,8 @@ export class Link implements StreamPort, CarrierEvents {
     this.#outbox.grantDue(stream);
   }
 
-  datagram(frame: DatagramFrame): void {
-    this.#outbox.datagram(frame);
+  datagram(frame: DatagramFrame): boolean {
+    return this.#outbox.datagram(frame);
   }
 
   consumed(bytes: number): void {

@@ -34,7 +34,7 @@ export class Outbox {
   readonly #control: Frame[] = [];
   readonly #grants = new Set<Stream>();
   readonly #memory = new MessageMemory();
-  readonly #datagrams = new DatagramQueue();
+  readonly #datagrams: DatagramQueue;
   readonly #inFlight = new SendWindow(0);
   #host: OutboxHost | undefined;
   #carrierWindow = 0;
@@ -42,9 +42,14 @@ export class Outbox {
   #isFlushDue = false;
   #isSessionGrantDue = false;
 
-  constructor(clock: Clock, send: (message: Uint8Array<ArrayBuffer>, done: () => void) => void) {
+  constructor(
+    clock: Clock,
+    send: (message: Uint8Array<ArrayBuffer>, done: () => void) => void,
+    datagramBytes?: number,
+  ) {
     this.#clock = clock;
     this.#send = send;
+    this.#datagrams = new DatagramQueue(datagramBytes);
   }
 
   /** Puts our HELLO in front of everything; from now on what arrives is acknowledged. */
@@ -84,10 +89,13 @@ export class Outbox {
     this.#flushSoon();
   }
 
-  datagram(frame: DatagramFrame): void {
+  /** Whether there was room for it: else it is dropped. */
+  datagram(frame: DatagramFrame): boolean {
     // One that can never be in flight would hold up all behind it.
-    if (this.#host && frame.bytes.length > this.#carrierWindow) return;
-    if (this.#datagrams.push(frame)) this.#flushSoon();
+    if (this.#host && frame.bytes.length > this.#carrierWindow) return false;
+    const isTaken = this.#datagrams.push(frame);
+    if (isTaken) this.#flushSoon();
+    return isTaken;
   }
 
   /** The stream has ended: no CREDIT for it any more. */

@@ -15,8 +15,8 @@ export interface StreamPort {
   ready(stream: Stream): void;
   /** The stream owes the peer a CREDIT. */
   grantDue(stream: Stream): void;
-  /** Sends a datagram of the stream, or drops it when too many wait. */
-  datagram(frame: DatagramFrame): void;
+  /** Sends a datagram of the stream; false when too many wait and it is dropped. */
+  datagram(frame: DatagramFrame): boolean;
   /** Bytes of the stream have left our memory. */
   consumed(bytes: number): void;
   /** Nothing more will be sent or received. */
@@ -131,11 +131,14 @@ export class Stream implements ByteChannel {
     this.#onDatagram = handler;
   }
 
-  /** Sends a datagram of this association: to `address` on the agent's side, from it on the edge's. */
-  sendDatagram(address: Address, bytes: Uint8Array): void {
+  /**
+   * Sends a datagram of this association: to `address` on the agent's side, from it on the edge's.
+   * False when it is dropped.
+   */
+  sendDatagram(address: Address, bytes: Uint8Array): boolean {
     // IPv6 carries a few bytes more than MAX_DATAGRAM, which the peer would take for a violation.
-    if (this.#isClosed || bytes.length > MAX_DATAGRAM) return;
-    this.#port.datagram({ type: FrameType.Datagram, streamId: this.id, address, bytes });
+    if (this.#isClosed || bytes.length > MAX_DATAGRAM) return false;
+    return this.#port.datagram({ type: FrameType.Datagram, streamId: this.id, address, bytes });
   }
 
   /** Bytes that could go into a DATA frame now. */

@@ -25,6 +25,8 @@ export interface UplinkOptions {
   readonly random: () => number;
   readonly dial: Dial;
   readonly hello: Hello;
+  /** Bytes of datagrams that may wait for a carrier; undefined for what DatagramQueue thinks right. */
+  readonly datagramBytes?: number;
   /** The edge as people know it, for the log. */
   readonly edge: string;
 }
@@ -130,6 +132,7 @@ export class Uplink {
       this.#greeting = new Link(
         {
           clock,
+          datagramBytes: this.#options.datagramBytes,
           speaksFirst: true,
           hello: () => hello,
           greet: (remote, link) => {

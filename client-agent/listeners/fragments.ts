@@ -3,10 +3,14 @@ import { formatAddress } from "../../protocol/address.ts";
 import type { Cancel, Clock } from "../../protocol/clock.ts";
 import type { UdpRequest } from "./udp-header.ts";
 
-/** RFC 1928 section 7: the reassembly timer "must be no less than 5 seconds". */
-const TIMEOUT_MS = 5000;
-/** The largest sum of fragments of one datagram. */
-const MAX_BYTES = 65_536;
+/** What one association may gather of a datagram that is not whole. */
+export interface FragmentLimits {
+  readonly maxBytes: number;
+  readonly maxCount: number;
+  /** RFC 1928 section 7: the reassembly timer "must be no less than 5 seconds". */
+  readonly timeoutMs: number;
+}
+
 /** Set in FRAG of the last fragment; the rest of it is the position, 1 to 127. */
 const LAST = 0x80;
 
@@ -18,18 +22,20 @@ export interface WholeDatagram {
 
 /**
  * The reassembly queue of one association (RFC 1928 section 7). Fragments come in order; one that
- * does not, another address, too many bytes or 5 s abandon what was gathered, and a first fragment
- * begins anew.
+ * does not, another address, too many of them, too many bytes or the end of their time abandon what
+ * was gathered, and a first fragment begins anew.
  */
 export class Fragments {
   readonly #clock: Clock;
+  readonly #limits: FragmentLimits;
   #address: Address | undefined;
   #chunks: Uint8Array[] = [];
   #bytes = 0;
   #cancelTimer: Cancel = () => {};
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, limits: FragmentLimits) {
     this.#clock = clock;
+    this.#limits = limits;
   }
 
   /** The datagram that `request` completes, if it does. */
@@ -60,13 +66,14 @@ export class Fragments {
   #begin(address: Address): void {
     this.abandon();
     this.#address = address;
-    this.#cancelTimer = this.#clock.after(TIMEOUT_MS, () => this.abandon());
+    this.#cancelTimer = this.#clock.after(this.#limits.timeoutMs, () => this.abandon());
   }
 
   #accepts(position: number, address: Address, bytes: Uint8Array): boolean {
-    const isNext = position === this.#chunks.length + 1;
+    const { maxBytes, maxCount } = this.#limits;
+    const isNext = position === this.#chunks.length + 1 && position <= maxCount;
     const isSame = this.#address && formatAddress(this.#address) === formatAddress(address);
-    return isNext && isSame === true && this.#bytes + bytes.length <= MAX_BYTES;
+    return isNext && isSame === true && this.#bytes + bytes.length <= maxBytes;
   }
 
   #finish(address: Address): WholeDatagram {

@@ -3,14 +3,14 @@ import type { ByteChannel } from "../../protocol/channel.ts";
 import type { Clock } from "../../protocol/clock.ts";
 import type { Stream } from "../../protocol/stream.ts";
 import { MAX_DATAGRAM } from "../../protocol/wire.ts";
-import { Fragments } from "./fragments.ts";
+import { type FragmentLimits, Fragments } from "./fragments.ts";
 import { decodeUdpRequest, encodeUdpReply } from "./udp-header.ts";
 
 /** A UDP socket of the platform, bound to one address of this machine. */
 export interface UdpSocket {
   readonly bound: Address;
-  /** Sends, or drops when too much waits. */
-  send(to: Address, bytes: Uint8Array): void;
+  /** Sends; false when too much waits and it is dropped. `bytes` is the socket's from then on. */
+  send(to: Address, bytes: Uint8Array): boolean;
   close(): void;
 }
 
@@ -29,6 +29,9 @@ export interface UdpRelayOptions {
   readonly clientHost: string;
   /** DST of the request: the port the client will send from, 0 when it does not know yet. */
   readonly announced: Address;
+  readonly fragmentLimits: FragmentLimits;
+  /** Tells of a datagram for which there was no room on its way. */
+  readonly dropped: (direction: "up" | "down") => void;
 }
 
 /** One UDP association: the port of its client here, the stream to the edge there. */
@@ -41,7 +44,7 @@ export class UdpRelay {
 
   constructor(options: UdpRelayOptions) {
     this.#options = options;
-    this.#fragments = new Fragments(options.clock);
+    this.#fragments = new Fragments(options.clock, options.fragmentLimits);
     const { announced, clientHost } = options;
     if (announced.port !== 0) {
       this.#clientAddress = { ...UNSPECIFIED, host: clientHost, port: announced.port };
@@ -78,7 +81,8 @@ export class UdpRelay {
     const request = decodeUdpRequest(bytes);
     const whole = request && this.#fragments.take(request);
     if (!whole || whole.bytes.length > MAX_DATAGRAM) return;
-    this.#options.stream.sendDatagram(whole.address, whole.bytes);
+    const { stream, dropped } = this.#options;
+    if (!stream.sendDatagram(whole.address, whole.bytes)) dropped("up");
   }
 
   #isClient(from: Address): boolean {
@@ -89,7 +93,9 @@ export class UdpRelay {
 
   #takeFromEdge(from: Address, bytes: Uint8Array): void {
     // Until the client has sent from somewhere, there is nowhere to send to.
-    if (this.#clientAddress) this.#socket?.send(this.#clientAddress, encodeUdpReply(from, bytes));
+    if (!this.#clientAddress || !this.#socket) return;
+    const isSent = this.#socket.send(this.#clientAddress, encodeUdpReply(from, bytes));
+    if (!isSent) this.#options.dropped("down");
   }
 }
 

@@ -1,15 +1,18 @@
 import { type RelayTotals, relay } from "../../protocol/channel.ts";
-import type { Clock } from "../../protocol/clock.ts";
 import { reasonOf, StreamError } from "../../protocol/errors.ts";
 import { Command } from "../../protocol/wire.ts";
 import { withHead } from "../../protocol/with-head.ts";
 import type { Opened } from "./gateway.ts";
 import type { Tunnel } from "./request.ts";
-import { type OpenUdp, UdpRelay } from "./udp-relay.ts";
+import { type OpenUdp, UdpRelay, type UdpRelayOptions } from "./udp-relay.ts";
+
+/** What a UDP association needs beside its stream. */
+export interface UdpContext extends Pick<UdpRelayOptions, "clock" | "fragmentLimits" | "dropped"> {
+  readonly openUdp: OpenUdp;
+}
 
 export interface UseContext {
-  readonly clock: Clock;
-  readonly openUdp: OpenUdp;
+  readonly udp: UdpContext;
   readonly totals: RelayTotals;
 }
 
@@ -35,7 +38,7 @@ export async function useStream(
       return "relayed";
     }
     case Command.UdpAssociate:
-      await associate(tunnel, opened, context);
+      await associate(tunnel, opened, context.udp);
       return "answered";
     case Command.Resolve:
     case Command.ResolvePtr:
@@ -76,11 +79,11 @@ async function peerCame(
 async function associate(
   { request, client }: Tunnel,
   { stream }: Opened,
-  { clock, openUdp }: UseContext,
+  { openUdp, ...options }: UdpContext,
 ): Promise<void> {
   const { localHost, remoteHost } = client;
   const relay = new UdpRelay({
-    clock,
+    ...options,
     stream,
     client,
     clientHost: remoteHost,

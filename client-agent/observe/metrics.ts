@@ -26,6 +26,12 @@ export class Metrics {
   );
   readonly #bytes = this.#counter("edgesocks_bytes_total", "Bytes of ended streams", "direction");
 
+  readonly #datagrams = this.#counter(
+    "edgesocks_datagrams_dropped_total",
+    "Datagrams dropped as too many waited, by direction",
+    "direction",
+  );
+
   get contentType(): string {
     return this.#registry.contentType;
   }
@@ -59,6 +65,10 @@ export class Metrics {
     this.#streams.dec();
     this.#bytes.inc({ direction: "up" }, leftToRight);
     this.#bytes.inc({ direction: "down" }, rightToLeft);
+  }
+
+  datagramDropped(direction: "up" | "down"): void {
+    this.#datagrams.inc({ direction });
   }
 
   edgeUp(isUp: boolean): void {

@@ -4,9 +4,9 @@ import type { DatagramFrame } from "../../protocol/stream.ts";
 import { FrameType } from "../../protocol/wire.ts";
 
 const address = { kind: "ipv4", host: "127.0.0.1", port: 53 } as const;
-const datagram = (bytes: Uint8Array): DatagramFrame => ({
+const datagram = (bytes: Uint8Array, streamId = 1): DatagramFrame => ({
   type: FrameType.Datagram,
-  streamId: 1,
+  streamId,
   address,
   bytes,
 });
@@ -46,5 +46,27 @@ describe("DatagramQueue", () => {
     expect(taken * size).toBeLessThanOrEqual(MAX_QUEUED_BYTES);
     expect(taken).toBeLessThan(5000);
     expect(queue.dropped).toBe(10_000 - taken);
+  });
+
+  it("leaves room for others, whoever floods", () => {
+    const queue = new DatagramQueue(100_000);
+    const taken = [1, 2, 3, 4].map((streamId) => {
+      let count = 0;
+      for (let i = 0; i < 1000; i++)
+        if (queue.push(datagram(new Uint8Array(36), streamId))) count++;
+      return count * 100;
+    });
+    // Each may have what is still free: half of all, half of the rest ...
+    expect(taken).toEqual([50_000, 25_000, 12_500, 6300]);
+  });
+
+  it("has all its room again once it is empty", () => {
+    const queue = new DatagramQueue(10_000);
+    for (let round = 0; round < 5; round++) {
+      let count = 0;
+      while (queue.push(datagram(new Uint8Array(936), round))) count++;
+      expect(count).toBe(5);
+      while (queue.peek(936)) queue.shift();
+    }
   });
 });

@@ -23,7 +23,7 @@ function recorded(sendCredit = 10, receiveWindow = 10): Recorded {
     control: (frame: Frame) => void frames.push(frame),
     ready: () => void calls.push("ready"),
     grantDue: () => void calls.push("grantDue"),
-    datagram: (frame: Frame) => void frames.push(frame),
+    datagram: (frame: Frame) => frames.push(frame) < 3,
     consumed: (bytes: number) => void calls.push(bytes),
     streamClosed: () => void calls.push("closed"),
   };
@@ -46,10 +46,20 @@ describe("Stream datagrams", () => {
 
   it("leave with the stream's id, and not after its end", () => {
     const { stream, frames } = recorded();
-    stream.sendDatagram(from, hex("03"));
+    expect(stream.sendDatagram(from, hex("03"))).toBe(true);
     stream.fail(new Error("over"));
-    stream.sendDatagram(from, hex("04"));
+    expect(stream.sendDatagram(from, hex("04"))).toBe(false);
     expect(frames).toEqual([{ type: 0x17, streamId: 7, address: from, bytes: hex("03") }]);
+  });
+});
+
+describe("Stream.sendDatagram()", () => {
+  it("tells of a datagram that is dropped: one too large, one that finds no room", () => {
+    const { stream } = recorded();
+    const to = { kind: "ipv6", host: "::1", port: 53 } as const;
+    expect(stream.sendDatagram(to, new Uint8Array(65_508))).toBe(false);
+    const sent = [1, 2, 3].map(() => stream.sendDatagram(to, hex("01")));
+    expect(sent).toEqual([true, true, false]);
   });
 });
 

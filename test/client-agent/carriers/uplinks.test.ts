@@ -15,7 +15,13 @@ async function running(isolation: Isolation) {
   let made = 0;
   const uplinks = new Uplinks(isolation, () => {
     made++;
-    const options = { clock, log, metrics, random: () => 0, edge: "wss://edge.example/" };
+    const options = {
+      clock,
+      log,
+      metrics,
+      random: () => 0,
+      edge: "wss://edge.example/",
+    };
     return new Uplink({ ...options, dial: edge.dial, hello: helloWith() });
   });
   const ended = uplinks.run();

@@ -3,6 +3,7 @@ import { Fragments } from "../../../client-agent/listeners/fragments.ts";
 import { parseAddress } from "../../../protocol/address.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import { hex } from "../../support/hex.ts";
+import { udpSettings } from "../../support/udp-settings.ts";
 
 const address = parseAddress("127.0.0.1", 53);
 const part = (fragment: number, bytes: string | Uint8Array, to = address) => ({
@@ -11,9 +12,9 @@ const part = (fragment: number, bytes: string | Uint8Array, to = address) => ({
   bytes: typeof bytes === "string" ? hex(bytes) : bytes,
 });
 
-function gathering() {
+function gathering(limits = udpSettings.fragmentLimits) {
   const clock = new FakeClock();
-  return { clock, fragments: new Fragments(clock) };
+  return { clock, fragments: new Fragments(clock, limits) };
 }
 
 describe("Fragments.take()", () => {
@@ -80,5 +81,21 @@ describe("Fragments.take()", () => {
     expect(fragments.take(part(0x83, "01"))).toBeUndefined();
     for (let i = 1; i < 127; i++) fragments.take(part(i, "01"));
     expect(fragments.take(part(0xff, "01"))?.bytes).toHaveLength(127);
+  });
+
+  it("holds what it is told to, for as long as it is told to", async () => {
+    const { clock, fragments } = gathering({ maxBytes: 3, maxCount: 2, timeoutMs: 7000 });
+    fragments.take(part(1, "0102"));
+    await clock.advance(6999);
+    expect(fragments.take(part(0x82, "03"))?.bytes).toEqual(hex("010203"));
+    fragments.take(part(1, "0102"));
+    expect(fragments.take(part(0x82, "0304"))).toBeUndefined();
+    fragments.take(part(1, "01"));
+    fragments.take(part(2, "02"));
+    expect(fragments.take(part(0x83, "03"))).toBeUndefined();
+    fragments.take(part(1, "01"));
+    await clock.advance(7000);
+    expect(fragments.take(part(0x82, "02"))).toBeUndefined();
+    expect(clock.timerCount).toBe(0);
   });
 });

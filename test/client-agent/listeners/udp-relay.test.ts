@@ -5,13 +5,14 @@ import { type Address, parseAddress, UNSPECIFIED } from "../../../protocol/addre
 import { Command } from "../../../protocol/wire.ts";
 import { FakeChannel } from "../../support/fake-channel.ts";
 import { hex, toHex } from "../../support/hex.ts";
+import { udpSettings } from "../../support/udp-settings.ts";
 import { sessionPair } from "../../support/session-pair.ts";
 
 const resolver = parseAddress("192.0.2.53", 53);
 const clientAddress = parseAddress("127.0.0.1", 5000);
 
 /** An association whose client and edge are the test. */
-async function associated(announced: Address = UNSPECIFIED) {
+async function associated(announced: Address = UNSPECIFIED, isKernelFull = false) {
   const pair = await sessionPair();
   const { stream } = pair.agent.open(Command.UdpAssociate, announced, new Uint8Array());
   await pair.clock.run();
@@ -26,12 +27,21 @@ async function associated(announced: Address = UNSPECIFIED) {
   let isOpen = true;
   const client = new FakeChannel();
   const { clock } = pair;
-  const relay = new UdpRelay({ clock, stream, client, clientHost: "127.0.0.1", announced });
+  const drops: string[] = [];
+  const relay = new UdpRelay({
+    clock,
+    stream,
+    client,
+    clientHost: "127.0.0.1",
+    announced,
+    fragmentLimits: udpSettings.fragmentLimits,
+    dropped: (direction) => drops.push(direction),
+  });
   const bound = await relay.open(async (host, handler) => {
     take = handler;
     return {
       bound: parseAddress(host, 1234),
-      send: (to, bytes) => void atClient.push([to, toHex(bytes)]),
+      send: (to, bytes) => !isKernelFull && atClient.push([to, toHex(bytes)]) > 0,
       close: () => (isOpen = false),
     };
   }, "127.0.0.1");
@@ -45,6 +55,9 @@ async function associated(announced: Address = UNSPECIFIED) {
     running,
     atEdge,
     atClient,
+    drops,
+    /** The client sends `bytes` to `to`, and the event loop does not turn meanwhile. */
+    sendNow: (to: Address, bytes: Uint8Array) => take(clientAddress, encodeUdpReply(to, bytes)),
     /** The client sends `bytes` to `to`, from `from`. */
     send: async (to: Address, bytes: Uint8Array, from = clientAddress) => {
       take(from, encodeUdpReply(to, bytes));
@@ -97,11 +110,25 @@ describe("UdpRelay", () => {
     expect(atEdge).toEqual(["192.0.2.53:53 aabb"]);
   });
 
-  it("drops a flood instead of keeping it", async () => {
-    const { atEdge, send, agent } = await associated();
-    for (let i = 0; i < 50; i++) await send(resolver, new Uint8Array(1000));
-    expect(atEdge.length).toBeGreaterThan(0);
-    expect(agent.streamCount).toBe(1);
+  it("drops a flood that the carrier does not take, and counts each", async () => {
+    const { atEdge, sendNow, drops, clock } = await associated();
+    for (let i = 0; i < 50_000; i++) sendNow(resolver, new Uint8Array(1000));
+    const kept = 50_000 - drops.length;
+    expect(kept * 1000).toBeLessThan(262_144);
+    expect(kept).toBeGreaterThan(200);
+    expect(new Set(drops)).toEqual(new Set(["up"]));
+    // The carrier's window is as small as one datagram here: the rest waits for ACKs.
+    await clock.run();
+    expect(atEdge).toHaveLength(kept);
+  });
+
+  it("drops what the client's socket does not take, and counts each", async () => {
+    const { send, edgeStream, clock, drops, atClient } = await associated(UNSPECIFIED, true);
+    await send(resolver, hex("01"));
+    for (let i = 0; i < 5; i++) edgeStream.sendDatagram(resolver, hex("02"));
+    await clock.run();
+    expect(atClient).toEqual([]);
+    expect(drops).toEqual(Array.from({ length: 5 }, () => "down"));
   });
 
   it("says nothing to a client that has not sent yet", async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { encodeUdpReply } from "../../../client-agent/listeners/udp-header.ts";
 import type { OpenUdp } from "../../../client-agent/listeners/udp-relay.ts";
 import { parseAddress } from "../../../protocol/address.ts";
 import { clientAtDoor } from "../../support/client-at-door.ts";
@@ -96,7 +97,7 @@ describe("useStream(), UDP ASSOCIATE", () => {
     let isOpen = true;
     const openUdp: OpenUdp = async (host) => {
       opened.push(host);
-      return { bound: parseAddress(host, 4660), send: () => {}, close: () => (isOpen = false) };
+      return { bound: parseAddress(host, 4660), send: () => true, close: () => (isOpen = false) };
     };
     const { stream, clock, told, client, isServed } = await asking("03", "", openUdp);
     stream.confirm(parseAddress("0.0.0.0", 0));
@@ -106,6 +107,31 @@ describe("useStream(), UDP ASSOCIATE", () => {
     client.farEnd();
     await clock.run();
     expect([isOpen, isServed()]).toEqual([false, true]);
+  });
+
+  it("drops a flood in both directions, and counts it, though its carrier stands still", async () => {
+    let take: Parameters<OpenUdp>[1] = () => {};
+    let sent = 0;
+    const openUdp: OpenUdp = async (host, handler) => {
+      take = handler;
+      // A client that does not read, and a kernel that takes ten more.
+      return { bound: parseAddress(host, 4660), send: () => ++sent <= 10, close: () => {} };
+    };
+    const { stream, clock, metric } = await asking("03", "", openUdp);
+    stream.confirm(parseAddress("0.0.0.0", 0));
+    await clock.run();
+    const datagram = encodeUdpReply(bound, new Uint8Array(1000));
+    for (let i = 0; i < 20_000; i++) take(parseAddress("127.0.0.1", 2000), datagram);
+    const dropped = (direction: string) =>
+      metric(`edgesocks_datagrams_dropped_total{direction="${direction}"}`);
+    // 256 KiB are what one association may have: half of all.
+    expect(20_000 - ((await dropped("up")) ?? 0)).toBe(Math.floor(262_144 / 1064));
+    for (let i = 0; i < 100; i++) {
+      stream.sendDatagram(bound, new Uint8Array(1000));
+      await clock.run();
+    }
+    expect(await dropped("down")).toBe(sent - 10);
+    expect(sent).toBe(100);
   });
 
   it("answers REP 7 when the edge relays no UDP", async () => {

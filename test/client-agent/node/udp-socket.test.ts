@@ -2,10 +2,11 @@ import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { afterEach, describe, expect, it } from "vitest";
 import type { UdpSocket } from "../../../client-agent/listeners/udp-relay.ts";
-import { openUdp } from "../../../client-agent/node/udp-socket.ts";
+import { createOpenUdp } from "../../../client-agent/node/udp-socket.ts";
 import { formatAddress } from "../../../protocol/address.ts";
 import { hex, toHex } from "../../support/hex.ts";
 
+const openUdp = createOpenUdp(1_048_576);
 const open: { close(): unknown }[] = [];
 afterEach(() => {
   for (const socket of open.splice(0)) socket.close();
@@ -35,6 +36,18 @@ describe("openUdp()", () => {
     socket.send({ ...socket.bound, port }, hex("03"));
     const [bytes] = (await received) as [Buffer];
     expect(toHex(bytes)).toBe("03");
+  });
+
+  it("drops what its queue has no room for, and goes on when the kernel has taken that", async () => {
+    const peer = await startPeer("127.0.0.1");
+    const socket = await createOpenUdp(10_000)("127.0.0.1", () => {});
+    open.push(socket);
+    const to = { ...socket.bound, port: peer.address().port };
+    const sent = Array.from({ length: 1000 }, () => socket.send(to, new Uint8Array(936)));
+    expect(sent.filter(Boolean)).toHaveLength(10);
+    await once(peer, "message");
+    // The kernel has them once their callbacks have run, which come in this turn or the next.
+    await expect.poll(() => socket.send(to, new Uint8Array(9936))).toBe(true);
   });
 
   it("takes a port of its own for each", async () => {
