@@ -2,7 +2,8 @@ import { randomBytes } from "node:crypto";
 import { createSecureContext } from "node:tls";
 import { isLoopback } from "./loopback.ts";
 import type { GateSettings } from "../client-agent/listeners/gate.ts";
-import { serveAgent, type Endpoint } from "../client-agent/node/serve-agent.ts";
+import type { Password } from "../client-agent/node/hash-passwords.ts";
+import { type Endpoint, serveAgent, type UdpSettings } from "../client-agent/node/serve-agent.ts";
 import { type RunningEdge, serveEdge } from "../edge-worker/node/serve.ts";
 import { findWorkerd, serveWorkerdEdge } from "../edge-worker/node/serve-workerd.ts";
 import type { AccessEntries } from "../edge-worker/users/access.ts";
@@ -12,9 +13,10 @@ import type { Service } from "./lifecycle.ts";
 import { createLog } from "./logger.ts";
 import { createReload } from "./reload.ts";
 import { createAdmission, readAccess, readSecret } from "./secret.ts";
-import type { SettingsOf } from "./settings.ts";
+import type { FilePlace, SettingsOf, StartContext } from "./settings.ts";
 import { readText } from "./sources.ts";
 import type { tables } from "./tables.ts";
+import { warnOfPasswords } from "./warn-of-passwords.ts";
 
 type Tables = typeof tables;
 export type LocalSettings = SettingsOf<Tables["local"]>;
@@ -22,9 +24,12 @@ export type AgentSettings = SettingsOf<Tables["agent"]>;
 export type EdgeSettings = SettingsOf<Tables["edge"]>;
 
 /** `edgesocks local`: agent and edge on this machine, joined by a secret that nobody sees. */
-export async function startLocal(settings: LocalSettings): Promise<Service> {
-  requireUsers(settings.listen, settings.users);
+export async function startLocal(
+  settings: LocalSettings,
+  { placeOf }: Pick<StartContext<LocalSettings>, "placeOf">,
+): Promise<Service> {
   const log = createLog(settings);
+  const users = usersOf(settings, placeOf, log);
   const secret = randomBytes(32).toString("base64url");
   const keyId = "local";
   const runtime = settings.runtime ?? (findWorkerd() === undefined ? "node" : "workerd");
@@ -43,9 +48,10 @@ export async function startLocal(settings: LocalSettings): Promise<Service> {
       admin: settings.admin,
       edge: new URL(url),
       admission: createAdmission(keyId, secret),
-      users: settings.users ?? new Map<string, string>(),
+      users,
       handshakeTimeoutMs: settings["handshake-timeout"],
       gate: gateOf(settings),
+      udp: udpOf(settings),
       isolate: settings.isolate,
       log,
     });
@@ -64,8 +70,12 @@ export async function startLocal(settings: LocalSettings): Promise<Service> {
 }
 
 /** `edgesocks agent`: the SOCKS port alone. */
-export async function startAgent(settings: AgentSettings): Promise<Service> {
-  requireUsers(settings.listen, settings.users);
+export async function startAgent(
+  settings: AgentSettings,
+  { placeOf }: Pick<StartContext<AgentSettings>, "placeOf">,
+): Promise<Service> {
+  const log = createLog(settings);
+  const users = usersOf(settings, placeOf, log);
   if (!settings.edge) {
     throw new ConfigError("Cannot start without an edge: give one by --edge wss://HOST/PATH");
   }
@@ -74,11 +84,12 @@ export async function startAgent(settings: AgentSettings): Promise<Service> {
     ...(settings.admin ? { admin: settings.admin } : {}),
     edge: settings.edge,
     admission: createAdmission(settings["key-id"], readSecret(settings)),
-    users: settings.users ?? new Map<string, string>(),
+    users,
     handshakeTimeoutMs: settings["handshake-timeout"],
     gate: gateOf(settings),
+    udp: udpOf(settings),
     isolate: settings.isolate,
-    log: createLog(settings),
+    log,
   });
   const admin = agent.admin ? ` admin ${formatEndpoint(agent.admin)}` : "";
   const ready = `socks ${formatEndpoint(agent.listen)}${admin} edge ${settings.edge.href}`;
@@ -88,7 +99,7 @@ export async function startAgent(settings: AgentSettings): Promise<Service> {
 /** `edgesocks edge`: the edge alone. */
 export async function startEdge(
   settings: EdgeSettings,
-  load: () => EdgeSettings,
+  { load }: Pick<StartContext<EdgeSettings>, "load">,
 ): Promise<Service> {
   const tls = readTls(settings);
   const log = createLog(settings);
@@ -161,12 +172,30 @@ function gateOf(settings: LocalSettings | AgentSettings): GateSettings {
     allow: settings.allow ?? [],
     maxClients: settings["max-clients"],
     maxClientsPerAddress: settings["max-clients-per-address"],
+    maxHandshakes: settings["max-handshakes"],
   };
 }
 
-/** A port that others can reach, and no password: that would be an open proxy. */
-function requireUsers(listen: Endpoint, users: ReadonlyMap<string, string> | undefined): void {
-  if ((users && users.size > 0) || isLoopback(listen.host)) return;
+function udpOf(settings: LocalSettings | AgentSettings): UdpSettings {
+  return {
+    fragmentLimits: {
+      maxBytes: settings["udp-fragment-bytes"],
+      maxCount: settings["udp-fragment-count"],
+      timeoutMs: settings["udp-fragment-timeout"],
+    },
+    queueBytes: settings["udp-queue-bytes"],
+    uplinkBytes: settings["udp-uplink-bytes"],
+  };
+}
+
+/** A port that others can reach, and no password: that would be an open proxy. @throws ConfigError */
+function usersOf(
+  { listen, users = new Map() }: LocalSettings | AgentSettings,
+  placeOf: FilePlace,
+  log: Log,
+): ReadonlyMap<string, Password> {
+  warnOfPasswords(users, placeOf("users"), log);
+  if (users.size > 0 || isLoopback(listen.host)) return users;
   throw new ConfigError(
     `Cannot listen on ${formatEndpoint(listen)} without users: others could use the port. ` +
       `Set EDGESOCKS_USERS=NAME:PASSWORD, or users = ["NAME:PASSWORD"] in edgesocks.toml`,

@@ -5,13 +5,16 @@ import * as v from "valibot";
 import { ConfigError } from "../protocol/errors.ts";
 import { startAgent, startEdge, startLocal } from "./commands.ts";
 import { deploy } from "./deploy/deploy.ts";
+import { hashPasswordEntry } from "./hash-password.ts";
 import { init } from "./init.ts";
 import { EXIT_USAGE, exitWith, runToEnd, serveUntilSignal, type Service } from "./lifecycle.ts";
 import {
+  filePlaceIn,
   loadSettings,
   type SettingsOf,
   type SettingsTable,
   type Source,
+  type StartContext,
   variableOf,
 } from "./settings.ts";
 import { configFile, environmentSource, fileSource, flagSource, settingsFile } from "./sources.ts";
@@ -48,6 +51,13 @@ function createProgram(): Command {
   addService(program, "edge", "The edge alone, self-hosted", startEdge);
   addInit(program);
   addDeploy(program);
+  program
+    .command("hash-password [name]")
+    .description("Reads a password, and prints what to put into users in its place")
+    .helpOption("-h, --help", "Show this help")
+    .action(async (name?: string) => {
+      process.stdout.write(`${await hashPasswordEntry(name)}\n`);
+    });
   return program;
 }
 
@@ -64,18 +74,18 @@ function addService<Name extends "local" | "agent" | "edge">(
   description: string,
   start: (
     settings: SettingsOf<Tables[Name]>,
-    load: () => SettingsOf<Tables[Name]>,
+    context: StartContext<SettingsOf<Tables[Name]>>,
   ) => Promise<Service>,
 ): void {
   const table: Tables[Name] = tables[name];
   addCommand(program, name, description, table).action(async (flags: Flags) => {
-    const load = (): SettingsOf<Tables[Name]> =>
-      loadSettings(table, [...sourcesOf(table, flags), fileOf(flags)]);
-    const settings = load();
-    await serveUntilSignal(
-      () => start(settings, load),
-      settingsFile(namedFile(flags), process.env),
-    );
+    const readSources = (): Source[] => [...sourcesOf(table, flags), fileOf(flags)];
+    const load = (): SettingsOf<Tables[Name]> => loadSettings(table, readSources());
+    const sources = readSources();
+    const settings = loadSettings(table, sources);
+    const context = { load, placeOf: filePlaceIn(sources) };
+    const file = settingsFile(namedFile(flags), process.env);
+    await serveUntilSignal(() => start(settings, context), file);
   });
 }
 

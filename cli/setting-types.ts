@@ -1,7 +1,10 @@
 import { isIP } from "node:net";
 import ipaddr from "ipaddr.js";
 import * as v from "valibot";
+import { PHC_PREFIX, parsePasswordHash } from "../client-agent/listeners/password-hash.ts";
+import type { Password } from "../client-agent/node/hash-passwords.ts";
 import { describeIssue } from "../edge-worker/users/access.ts";
+import { messageOf } from "../protocol/errors.ts";
 
 /** "HOST:PORT" with an IPv6 host in brackets → host and port; port 0 takes any free port. */
 export const endpoint = v.pipe(
@@ -57,14 +60,14 @@ export function seconds(min: number, max: number) {
   );
 }
 
-/** A TOML list of texts, or one text with commas. */
-function texts(words: string) {
+/** A TOML list of texts, or one text with commas; `comma` tells which of them part it. */
+function texts(words: string, comma: RegExp = /,/) {
   return v.union(
     [
       v.array(v.string()),
       v.pipe(
         v.string(),
-        v.transform((text) => text.split(",")),
+        v.transform((text) => text.split(comma)),
       ),
     ],
     words,
@@ -76,26 +79,35 @@ const NAME_AND_PASSWORD = /^([^:]+):(.+)$/;
 const MAX_CREDENTIAL = 255;
 const USERS_WORDS =
   'expected NAME:PASSWORD, each of 1 to 255 bytes, several as a list ["a:b"] or a:b,c:d';
+/** Not the two within the parameters of a hash: $scrypt$ln=15,r=8,p=1$... */
+const USERS_COMMA = /(?<!:\$scrypt\$ln=\d+(?:,r=\d+)?),/;
 
-/** A list of NAME:PASSWORD, or the same joined by commas → a map of passwords by name. */
+/** A list of NAME:PASSWORD or NAME:HASH, or the same joined by commas → a map by name. */
 export const users = v.pipe(
-  texts(USERS_WORDS),
+  texts(USERS_WORDS, USERS_COMMA),
   v.rawTransform(({ dataset, addIssue, NEVER }) => {
-    const passwords = new Map<string, string>();
+    const passwords = new Map<string, Password>();
     for (const entry of dataset.value) {
       const [, name, password] = NAME_AND_PASSWORD.exec(entry) ?? [];
       if (!isCredential(name) || !isCredential(password) || passwords.has(name)) {
         addIssue({ message: USERS_WORDS });
         return NEVER;
       }
-      passwords.set(name, password);
+      try {
+        const isHash = password.startsWith(PHC_PREFIX);
+        passwords.set(name, isHash ? parsePasswordHash(password) : password);
+      } catch (error) {
+        addIssue({ message: messageOf(error) });
+        return NEVER;
+      }
     }
     return passwords;
   }),
 );
 
-function isCredential(text: string | undefined): text is string {
-  return text !== undefined && Buffer.byteLength(text) <= MAX_CREDENTIAL;
+/** Whether RFC 1929 has room for a name or password. */
+export function isCredential(text: string | undefined): text is string {
+  return text !== undefined && text !== "" && Buffer.byteLength(text) <= MAX_CREDENTIAL;
 }
 
 /** A list of tables that `entries` can read, or the same as JSON text → as it was written. */

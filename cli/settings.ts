@@ -32,6 +32,18 @@ export type SettingsOf<Table extends SettingsTable> = {
 export interface Source {
   readonly values: Readonly<Record<string, unknown>>;
   readonly nameOf: (key: string) => string;
+  /** What stands in it stays there, for whoever may read the file. */
+  readonly isFile?: true;
+}
+
+/** The place of a setting that comes from a file, as a message names it; undefined for others. */
+export type FilePlace = (key: string) => string | undefined;
+
+/** What a command is given beside its settings. */
+export interface StartContext<Settings> {
+  /** Reads the settings again. @throws ConfigError, one line */
+  readonly load: () => Settings;
+  readonly placeOf: FilePlace;
 }
 
 /** The values of `table`, each from the first source that has it. @throws ConfigError, one line */
@@ -55,6 +67,14 @@ export function loadSettings<Table extends SettingsTable>(
     loaded[key] = result.output;
   }
   return loaded as SettingsOf<Table>;
+}
+
+/** Where the file has the settings that no other source has. */
+export function filePlaceIn(sources: readonly Source[]): FilePlace {
+  return (key) => {
+    const source = sources.find(({ values }) => values[key] !== undefined);
+    return source?.isFile ? source.nameOf(key) : undefined;
+  };
 }
 
 /** A raw value for an error: as JSON, but for what JSON has no word for, and without passwords. */

@@ -49,7 +49,7 @@ export function fileSource(named: string | undefined, environment: NodeJS.Proces
   for (const key of Object.keys(values)) {
     if (!knownKeys.includes(key)) throw unknownName(`the key "${key}" in ${file}`, key, knownKeys);
   }
-  return { values, nameOf: (key) => `"${key}" in ${file}` };
+  return { values, nameOf: (key) => `"${key}" in ${file}`, isFile: true };
 }
 
 /** The file that fileSource() reads; undefined when there is none. */

@@ -61,6 +61,8 @@ const keys = {
   isSecret: true,
   help: "Several users, each with a secret, rules and limits of its own, instead of the one secret",
 } as const satisfies Setting;
+/** Any less and the largest datagram would never find room. */
+const MIN_UDP_QUEUE = 66_000;
 
 const clientPort = {
   schema: endpoint,
@@ -98,14 +100,54 @@ const access = {
   "max-clients": {
     schema: count(1, 1_000_000),
     value: "n",
-    fallback: 8192,
+    fallback: 4096,
     help: "Clients served at once",
   },
   "max-clients-per-address": {
     schema: count(1, 1_000_000),
     value: "n",
-    fallback: 8192,
+    fallback: 4096,
     help: "Clients served at once from one IP address",
+  },
+  "max-handshakes": {
+    schema: count(1, 1_000_000),
+    value: "n",
+    fallback: 4096,
+    help: "Clients at their handshake at once; one more ends the one that has been at it longest",
+  },
+} as const satisfies SettingsTable;
+
+const udp = {
+  "udp-fragment-bytes": {
+    schema: count(1, 65_536),
+    value: "n",
+    fallback: 65_536,
+    help: "Bytes of fragments that one UDP association may gather for a datagram",
+  },
+  "udp-fragment-count": {
+    // FRAG has seven bits for the position (RFC 1928 section 7).
+    schema: count(1, 127),
+    value: "n",
+    fallback: 127,
+    help: "Fragments that a datagram may have",
+  },
+  "udp-fragment-timeout": {
+    schema: seconds(5, 600),
+    value: "seconds",
+    fallback: 5,
+    help: "Seconds to wait for a datagram's last fragment, at least 5",
+  },
+  "udp-queue-bytes": {
+    schema: count(MIN_UDP_QUEUE, 67_108_864),
+    value: "n",
+    fallback: 1_048_576,
+    help: "Bytes of datagrams that may wait for the client of one UDP association",
+  },
+  "udp-uplink-bytes": {
+    schema: count(2 * MIN_UDP_QUEUE, 67_108_864),
+    value: "n",
+    fallback: 524_288,
+    help: "Bytes of datagrams that may wait for the edge; one UDP association gets at most half",
   },
 } as const satisfies SettingsTable;
 
@@ -178,6 +220,7 @@ export const tables = {
     },
     ...listener,
     ...access,
+    ...udp,
     ...dialling,
     ...common,
   },
@@ -192,6 +235,7 @@ export const tables = {
     ...key,
     ...listener,
     ...access,
+    ...udp,
     ...common,
   },
   edge: {

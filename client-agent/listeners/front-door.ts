@@ -10,10 +10,11 @@ import {
 import { ExactReader } from "../../protocol/exact-reader.ts";
 import type { Log } from "../../protocol/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
-import type { Gate } from "./gate.ts";
+import type { FragmentLimits } from "./fragments.ts";
+import type { Gate, Visit } from "./gate.ts";
 import type { Gateway, Opened } from "./gateway.ts";
 import { drive, type Handshake } from "./handshake.ts";
-import type { Client, ClientRequest, HttpDoor, Replies, Tunnel } from "./request.ts";
+import type { Client, ClientRequest, HttpDoor, Tunnel } from "./request.ts";
 import { SOCKS4_VERSION, socks4 } from "./socks4.ts";
 import { SOCKS5_VERSION, socks5 } from "./socks5.ts";
 import type { OpenUdp } from "./udp-relay.ts";
@@ -29,6 +30,7 @@ export interface FrontDoorOptions {
   readonly gate: Gate;
   readonly gateway: Gateway;
   readonly openUdp: OpenUdp;
+  readonly fragmentLimits: FragmentLimits;
 }
 
 /** How long a client may take to close after a failure reply (RFC 1928 section 6: 10 s at most). */
@@ -50,38 +52,57 @@ export class FrontDoor {
    * HTTP goes to `http`.
    */
   async serve(client: Client, http?: HttpDoor): Promise<void> {
-    const { gate, log, metrics } = this.#options;
-    const entry = gate.enter(client.remoteHost);
+    const { gate, metrics } = this.#options;
+    const visit = gate.arrive(client.remoteHost, () => client.abort(crowdedOut()));
     metrics.clientCame();
     try {
       const reader = new ExactReader(client);
-      const request = await this.#shakeHands(client, reader, http !== undefined);
-      if (entry.refusal !== undefined) {
-        const refuse = request?.replies.failure ?? http?.refuse;
-        return await this.#refuse(client, entry.refusal, refuse);
-      }
+      const request = await this.#shakeHands(client, reader, visit, http !== undefined);
       const tunnel = request
         ? { request, client, early: reader.rest }
-        : await http?.serve(reader.rest);
-      if (tunnel) await this.#handle(tunnel);
+        : await http?.serve(reader.rest, () => this.#enter(visit));
+      if (visit.isCrowdedOut) throw crowdedOut();
+      const refusal = request && this.#enter(visit);
+      if (request && refusal !== undefined) {
+        await client.write(request.replies.failure(refusal));
+        await this.#closeGently(client);
+      } else if (tunnel) await this.#handle(tunnel);
     } catch (error) {
-      metrics.clientFailed(error);
-      if (error instanceof HandshakeError) log.warn("A client was turned away", because(error));
-      else log.debug("A client's connection broke", because(error));
+      // What the gate refuses is counted as a request, whatever its protocol throws to tell it.
+      if (!visit.isRefused) this.#turnedAway(error);
       await this.#closeGently(client);
     } finally {
       metrics.clientLeft();
-      entry.leave();
+      visit.leave();
     }
+  }
+
+  #turnedAway(error: unknown): void {
+    const { log, metrics } = this.#options;
+    metrics.clientFailed(error);
+    if (error instanceof HandshakeError) log.warn("A client was turned away", because(error));
+    else log.debug("A client's connection broke", because(error));
+  }
+
+  /** The client has made its request. Gives why it is not served, as its protocol is to say it. */
+  #enter(visit: Visit): FailureReason | undefined {
+    const reason = visit.enter();
+    if (reason !== undefined) {
+      const refusal = new StreamError(reason, `Cannot serve the client: ${reason}`);
+      this.#options.gateway.countFailure(refusal);
+    }
+    return reason;
   }
 
   /** What a SOCKS client wants; undefined for a client that speaks HTTP. */
   async #shakeHands(
     client: ByteChannel,
     reader: ExactReader,
+    { isAllowed }: Visit,
     hasHttp: boolean,
   ): Promise<ClientRequest | undefined> {
-    const { clock, handshakeTimeoutMs, users } = this.#options;
+    const { clock, handshakeTimeoutMs } = this.#options;
+    const users = isAllowed ? this.#options.users : credulous(this.#options.users);
     const expireAfter = (limitMs: number): Cancel =>
       clock.after(limitMs, () => {
         const text = `Cannot finish the handshake: nothing within ${limitMs / 1000} s`;
@@ -95,14 +116,24 @@ export class FrontDoor {
         cancelTimer();
         cancelTimer = expireAfter(Math.min(handshakeTimeoutMs, SOCKS4_TIMEOUT_MS));
       }
-      return await drive(handshakeOf(version, users), client, reader);
+      const request = await drive(handshakeOf(version, users), client, reader);
+      this.#logName(request);
+      return request;
     } finally {
       cancelTimer();
     }
   }
 
+  /** A SOCKS4 user id that nobody asked for may be NAME:PASSWORD, as other proxies want it. */
+  #logName({ user }: ClientRequest): void {
+    const [name] = user?.split(":") ?? [];
+    if (name !== undefined) this.#options.log.debug("A user came", { user: name });
+  }
+
   async #handle(tunnel: Tunnel): Promise<void> {
-    const { clock, gateway, openUdp } = this.#options;
+    const { gateway, metrics } = this.#options;
+    const dropped = (direction: "up" | "down"): void => metrics.datagramDropped(direction);
+    const udp = { ...this.#options, dropped };
     const { request, client, early } = tunnel;
     let opened: Opened;
     try {
@@ -114,22 +145,13 @@ export class FrontDoor {
     const totals = { leftToRight: early.length - opened.rest.length, rightToLeft: 0 };
     try {
       const end = await gateway.hold(opened.stream, totals, () =>
-        useStream(tunnel, opened, { clock, openUdp, totals }),
+        useStream(tunnel, opened, { udp, totals }),
       );
       if (end === "answered") await this.#closeGently(client);
     } catch (error) {
       client.abort(error);
       throw error;
     }
-  }
-
-  /** Tells a client that it is not served here, and why as far as its protocol can say so. */
-  async #refuse(client: Client, reason: FailureReason, refuse?: Replies["failure"]): Promise<void> {
-    this.#options.gateway.countFailure(
-      new StreamError(reason, `Cannot serve the client: ${reason}`),
-    );
-    if (refuse) await client.write(refuse(reason));
-    await this.#closeGently(client);
   }
 
   /** Ends our half and waits for the client's: an RST at once could overtake the reply. */
@@ -150,6 +172,16 @@ export class FrontDoor {
 
 function because(error: unknown): { reason: string } {
   return { reason: messageOf(error) };
+}
+
+function crowdedOut(): HandshakeError {
+  const text = "Cannot finish the handshake: too many others have begun theirs";
+  return new HandshakeError("ERR_HANDSHAKE_CROWDED", text);
+}
+
+/** For a client that will be refused whatever it says: it can neither guess nor cost a hash. */
+function credulous({ isRequired }: Users): Users {
+  return { isRequired, verify: () => Promise.resolve("right") };
 }
 
 /** The parser for what begins with this byte. */

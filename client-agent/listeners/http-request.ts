@@ -1,6 +1,6 @@
 import { type Address, formatAddress, parseAddress } from "../../protocol/address.ts";
 import { type ErrorCode, HandshakeError } from "../../protocol/errors.ts";
-import type { Users } from "./users.ts";
+import { rejectionOf, type Users } from "./users.ts";
 
 /** A request that is answered with an error status; the connection ends after it. */
 export class HttpRefusal extends HandshakeError {
@@ -49,10 +49,24 @@ export function parseAbsoluteForm(method: string, target: string): HttpTarget {
 }
 
 /**
- * Who sends a request: RFC 7617 section 2, in the field Proxy-Authorization. Undefined when nobody
- * has to say. @throws HttpRefusal with status 407
+ * RFC 9112 section 3.2: a request with more than one Host field "MUST" get 400, as the next reader
+ * may believe the other one. @throws HttpRefusal
  */
-export function authorize(users: Users, credentials: string | undefined): string | undefined {
+export function requireOneHost(raw: readonly string[]): void {
+  const hosts = pairsOf(raw).filter(([name]) => name.toLowerCase() === "host");
+  if (hosts.length <= 1) return;
+  throw new HttpRefusal(400, "Cannot take the request: it has more than one Host field");
+}
+
+/**
+ * Who sends a request: RFC 7617 section 2, in the field Proxy-Authorization. Undefined when nobody
+ * has to say. @throws HttpRefusal with status 407, or 503 when nobody could look
+ */
+export async function authorize(
+  users: Users,
+  credentials: string | undefined,
+  signal: AbortSignal,
+): Promise<string | undefined> {
   if (!users.isRequired) return undefined;
   if (credentials === undefined) {
     throw new HttpRefusal(407, "Cannot authenticate: this port wants a user name and password");
@@ -60,8 +74,10 @@ export function authorize(users: Users, credentials: string | undefined): string
   const octets = decodeBase64(/^basic +([A-Za-z0-9+/=]*) *$/i.exec(credentials)?.[1] ?? "");
   const colon = octets.indexOf(COLON);
   const name = new TextDecoder().decode(octets.subarray(0, Math.max(colon, 0)));
-  if (colon >= 0 && users.verify(name, octets.subarray(colon + 1))) return name;
-  throw new HttpRefusal(407, "Cannot authenticate: wrong user name or password");
+  const password = octets.subarray(colon + 1);
+  const verdict = colon > 0 ? await users.verify(name, password, signal) : "wrong";
+  if (verdict === "right") return name;
+  throw new HttpRefusal(verdict === "busy" ? 503 : 407, rejectionOf[verdict]);
 }
 
 const COLON = 0x3a;

@@ -36,8 +36,12 @@ export interface Tunnel {
 
 /** How HTTP is spoken with a client. */
 export interface HttpDoor {
-  /** Serves requests, `unread` first, until the client asks for a tunnel or leaves. */
-  readonly serve: (unread: Uint8Array) => Promise<Tunnel | undefined>;
-  /** The answer to a client that is not to be served. */
-  readonly refuse: (reason: FailureReason) => Uint8Array;
+  /**
+   * Serves requests, `unread` first, until the client asks for a tunnel or leaves. `enter` is called
+   * when there is a request, and gives why it is not to be served.
+   */
+  readonly serve: (
+    unread: Uint8Array,
+    enter: () => FailureReason | undefined,
+  ) => Promise<Tunnel | undefined>;
 }

@@ -4,9 +4,10 @@ import { type FailureReason, HandshakeError } from "../../protocol/errors.ts";
 import { replyTo } from "../../protocol/failure.ts";
 import { Command } from "../../protocol/wire.ts";
 import { destination } from "./destination.ts";
-import { bytes, type Handshake, uint16, uint8 } from "./handshake.ts";
+import { ask, bytes, type Handshake, uint16, uint8 } from "./handshake.ts";
+import type { Verdict } from "./password-checker.ts";
 import type { ClientRequest, Replies } from "./request.ts";
-import type { Users } from "./users.ts";
+import { rejectionOf, type Users } from "./users.ts";
 
 /** VN of a request; the first byte a SOCKS4 client sends. */
 export const SOCKS4_VERSION = 0x04;
@@ -59,6 +60,7 @@ function* text(what: string): Handshake<string> {
   for (let octet = yield* uint8(); octet !== 0; octet = yield* uint8()) {
     octets.push(octet);
     if (octets.length > MAX_TEXT) {
+      yield { write: replies.failure("general") };
       const why = `the ${what} has more than ${MAX_TEXT} octets`;
       throw new HandshakeError("ERR_HANDSHAKE", `Cannot take the request: ${why}`);
     }
@@ -70,8 +72,14 @@ function* identify(users: Users, userId: string): Handshake<string | undefined> 
   if (!users.isRequired) return userId === "" ? undefined : userId;
   const colon = userId.indexOf(":");
   const name = userId.slice(0, Math.max(colon, 0));
-  if (colon > 0 && users.verify(name, new TextEncoder().encode(userId.slice(colon + 1))))
-    return name;
-  yield { write: encodeReply(USER_ID_DIFFERS, UNSPECIFIED) };
-  throw new HandshakeError("ERR_HANDSHAKE", "Cannot authenticate: wrong user id");
+  const password = new TextEncoder().encode(userId.slice(colon + 1));
+  // What names nobody tells nothing about who there is: it need not cost anything.
+  const verdict =
+    colon > 0
+      ? yield* ask<Verdict>((signal) => users.verify(name, password, signal), "wrong")
+      : "wrong";
+  if (verdict === "right") return name;
+  const isBusy = verdict === "busy";
+  yield { write: isBusy ? replies.failure("general") : encodeReply(USER_ID_DIFFERS, UNSPECIFIED) };
+  throw new HandshakeError("ERR_HANDSHAKE", rejectionOf[verdict]);
 }

@@ -1,6 +1,7 @@
 import { HandshakeError } from "../../protocol/errors.ts";
-import { bytes, type Handshake, uint8, write } from "./handshake.ts";
-import type { Users } from "./users.ts";
+import { ask, bytes, type Handshake, uint8, write } from "./handshake.ts";
+import type { Verdict } from "./password-checker.ts";
+import { rejectionOf, type Users } from "./users.ts";
 
 /** VER of the sub-negotiation, which is not the version of SOCKS. */
 const AUTH_VERSION = 0x01;
@@ -18,10 +19,11 @@ export function* authenticate(users: Users): Handshake<string> {
   }
   const name = new TextDecoder().decode(yield* bytes(yield* uint8()));
   const password = yield* bytes(yield* uint8());
-  if (users.verify(name, password)) {
+  const verdict = yield* ask<Verdict>((signal) => users.verify(name, password, signal), "wrong");
+  if (verdict === "right") {
     yield* write(AUTH_VERSION, SUCCESS);
     return name;
   }
   yield* write(AUTH_VERSION, FAILURE);
-  throw new HandshakeError("ERR_HANDSHAKE", "Cannot authenticate: wrong user name or password");
+  throw new HandshakeError("ERR_HANDSHAKE", rejectionOf[verdict]);
 }

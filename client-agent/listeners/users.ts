@@ -1,32 +1,40 @@
-const encoder = new TextEncoder();
+import { PasswordChecker, type PasswordCrypto, type Verdict } from "./password-checker.ts";
+import type { PasswordHash } from "./password-hash.ts";
 
 /** Who may use a listener. */
 export interface Users {
   /** Whether a name and password are wanted at all. */
   readonly isRequired: boolean;
-  /** Compares in constant time, for unknown names too. */
-  readonly verify: (name: string, password: Uint8Array) => boolean;
+  /** Looks at a password, for as long as `signal` has not aborted. An unknown name costs the same. */
+  readonly verify: (name: string, password: Uint8Array, signal: AbortSignal) => Promise<Verdict>;
 }
 
-/** Users from `name → password`; an empty map lets everybody in. */
-export function createUsers(passwords: ReadonlyMap<string, string>): Users {
-  const expected = new Map([...passwords].map(([name, text]) => [name, encoder.encode(text)]));
+/** Users from `name → hash`; an empty map lets everybody in. */
+export function createUsers(
+  hashes: ReadonlyMap<string, PasswordHash>,
+  crypto: PasswordCrypto,
+): Users {
+  const checker = new PasswordChecker(crypto);
+  const names = [...hashes.keys()];
   return {
-    isRequired: passwords.size > 0,
-    verify: (name, password) => {
-      const wanted = expected.get(name);
-      // A missing user costs the same comparison as a wrong password.
-      const isEqual = equalBytes(wanted ?? new Uint8Array(1), password);
-      return wanted !== undefined && isEqual;
+    isRequired: names.length > 0,
+    verify: async (name, password, signal) => {
+      const known = hashes.get(name);
+      // Users' hashes may differ in cost: a name that is none has the cost of one, always the same.
+      const hash = known ?? hashes.get(names[pick(name, names.length)] ?? "");
+      if (!hash) return "wrong";
+      return checker.check({ name, password, hash, isKnown: known !== undefined }, signal);
     },
   };
+  function pick(name: string, count: number): number {
+    const fingerprint = crypto.fingerprint(name, new Uint8Array());
+    const sum = Array.from(fingerprint).reduce((total, char) => total + char.charCodeAt(0), 0);
+    return sum % count;
+  }
 }
 
-/** Looks at every byte of `given`, whatever the first difference is. */
-function equalBytes(wanted: Uint8Array, given: Uint8Array): boolean {
-  let difference = wanted.length ^ given.length;
-  for (let i = 0; i < given.length; i++) {
-    difference |= (wanted[i % wanted.length] ?? 0) ^ (given[i] ?? 0);
-  }
-  return difference === 0;
-}
+/** What a client is turned away with whose password was not right. */
+export const rejectionOf: Readonly<Record<Exclude<Verdict, "right">, string>> = {
+  wrong: "Cannot authenticate: wrong user name or password",
+  busy: "Cannot authenticate: too many passwords are being checked",
+};

@@ -1,18 +1,24 @@
 import { readFileSync } from "node:fs";
 import type { Log } from "../../protocol/log.ts";
+import type { GateSettings } from "../listeners/gate.ts";
 
 /** Descriptors beside those of clients: listeners, the carrier, DNS, logs, and Node's own. */
 const RESERVED = 64;
 const LIMITS = "/proc/self/limits";
 
 /** Warns when this process may not open as many sockets as its settings let clients in. */
-export function checkDescriptorLimit(maxClients: number, log: Log): void {
+export function checkDescriptorLimit(
+  { maxClients, maxHandshakes }: Pick<GateSettings, "maxClients" | "maxHandshakes">,
+  log: Log,
+): void {
   const limit = parseLimit(readLimits());
-  const needed = maxClients + RESERVED;
+  const needed = maxClients + maxHandshakes + RESERVED;
   if (limit === undefined || limit >= needed) return;
+  const half = Math.max(1, Math.floor((limit - RESERVED) / 2));
   log.warn(
-    `Cannot serve ${maxClients} clients at once: this process may open ${limit} files. ` +
-      `Raise the limit (ulimit -n ${needed}) or set --max-clients ${Math.max(1, limit - RESERVED)}`,
+    `Cannot serve ${maxClients} clients and ${maxHandshakes} handshakes at once: this process may ` +
+      `open ${limit} files. Raise the limit (ulimit -n ${needed}), or set --max-clients and ` +
+      `--max-handshakes to ${half}`,
   );
 }
 

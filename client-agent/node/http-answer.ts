@@ -9,12 +9,15 @@ export const connectReplies: Replies = {
   failure: (reason) => encodeAnswer(replyTo[reason].http, failureText(reason)),
 };
 
-/** A whole answer after which the connection ends; the text is for people. */
-export function encodeAnswer(status: number, text: string): Uint8Array {
+/**
+ * A whole answer after which the connection ends; the text is for people. An answer to HEAD says how
+ * long it would be, and leaves it out (RFC 9110 section 9.3.2).
+ */
+export function encodeAnswer(status: number, text: string, isForHead = false): Uint8Array {
   const fields = [...answerFields(text), "Connection", "close"];
   if (status === 407) fields.push("Proxy-Authenticate", 'Basic realm="edgesocks"');
   const lines = fields.map((field, i) => (i % 2 === 0 ? `${field}: ` : `${field}\r\n`)).join("");
-  const answer = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n${lines}\r\n${text}\n`;
+  const answer = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n${lines}\r\n${isForHead ? "" : `${text}\n`}`;
   return new Uint8Array(Buffer.from(answer));
 }
 

@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Cancel, Clock } from "../../protocol/clock.ts";
-import { HandshakeError, StreamError } from "../../protocol/errors.ts";
+import { type FailureReason, HandshakeError, StreamError } from "../../protocol/errors.ts";
+import { replyTo } from "../../protocol/failure.ts";
 import { HttpRefusal } from "../listeners/http-request.ts";
 import type { Tunnel } from "../listeners/request.ts";
 import { encodeAnswer } from "./http-answer.ts";
@@ -9,11 +10,20 @@ import { encodeAnswer } from "./http-answer.ts";
 /** Requests of one client that may wait for their turn. */
 const MAX_TURNS = 64;
 
+export interface HttpConnectionOptions {
+  readonly clock: Clock;
+  /** How long a client may take for a request, and for what must be known before it is served. */
+  readonly timeoutMs: number;
+  /** Asks whether the client is served, once it has made a request. */
+  readonly enter: () => FailureReason | undefined;
+  /** The first byte of the first request. */
+  readonly firstByte: number | undefined;
+}
+
 /** One client's connection for as long as the HTTP server reads it: whose turn it is, and its end. */
 export class HttpConnection {
   readonly #socket: Socket;
-  readonly #clock: Clock;
-  readonly #timeoutMs: number;
+  readonly #options: HttpConnectionOptions;
   readonly #outcome = Promise.withResolvers<Tunnel | undefined>();
   #cancelTimer: Cancel = () => {};
   /** `bytesRead` when the last answer was complete. */
@@ -21,14 +31,17 @@ export class HttpConnection {
   #lastTurn: Promise<void> = Promise.resolve();
   #turns = 0;
   #exchange: { request: IncomingMessage; response: ServerResponse } | undefined;
+  /** Whether what is answered next is a HEAD, as far as can be told before its header is there. */
+  #isHead: boolean;
   #isClosing = false;
   #failure: unknown;
   #onFailed: (reason: unknown) => void = () => {};
 
-  constructor(socket: Socket, clock: Clock, timeoutMs: number) {
+  constructor(socket: Socket, options: HttpConnectionOptions) {
     this.#socket = socket;
-    this.#clock = clock;
-    this.#timeoutMs = timeoutMs;
+    this.#options = options;
+    // No other method of RFC 9110 begins with an H.
+    this.#isHead = options.firstByte === 0x48;
     this.#awaitRequest();
     socket.once("close", () => {
       this.#fail(new StreamError("connection-reset", "The client broke off"));
@@ -57,6 +70,31 @@ export class HttpConnection {
     else callback(this.#failure);
   }
 
+  /** The client has made a request. @throws HttpRefusal for a client that is not served */
+  enter(request: IncomingMessage): void {
+    this.#isHead = request.method === "HEAD";
+    const reason = this.#options.enter();
+    if (reason === undefined) return;
+    throw new HttpRefusal(replyTo[reason].http, `Cannot serve the client: ${reason}`);
+  }
+
+  /** Does what a request waits for, within its time and for as long as the client is there. */
+  async prepare<Result>(work: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
+    const leaving = new AbortController();
+    this.onceFailed((reason) => leaving.abort(reason));
+    const seconds = this.#options.timeoutMs / 1000;
+    const text = `Cannot authenticate: no answer within ${seconds} s`;
+    this.#cancelTimer();
+    this.#cancelTimer = this.#options.clock.after(this.#options.timeoutMs, () =>
+      this.turnAway(new HttpRefusal(503, text, "ERR_HANDSHAKE_TIMEOUT")),
+    );
+    try {
+      return await work(leaving.signal);
+    } finally {
+      this.#cancelTimer();
+    }
+  }
+
   /** Answers a request after those before it, as RFC 9112 section 9.3.2 wants it for POST. */
   async take(
     request: IncomingMessage,
@@ -82,6 +120,7 @@ export class HttpConnection {
     request.resume();
     if (--this.#turns > 0 || this.#failure !== undefined) return;
     this.#onFailed = () => {};
+    this.#isHead = false;
     this.#bytesSeen = this.#socket.bytesRead;
     if (this.#isClosing) this.#socket.destroySoon();
     else this.#awaitRequest();
@@ -94,12 +133,12 @@ export class HttpConnection {
   }
 
   /** Answers an HttpRefusal where that is still possible; what is cut must not look complete. */
-  turnAway(error: unknown): void {
+  turnAway(error: unknown, isForHead = this.#isHead): void {
     if (this.#failure !== undefined) return;
     const { response } = this.#exchange ?? {};
     const isAnswering = response?.headersSent === true && !response.writableFinished;
     if (error instanceof HttpRefusal && this.#socket.writable && !isAnswering) {
-      this.#socket.write(encodeAnswer(error.status, error.message));
+      this.#socket.write(encodeAnswer(error.status, error.message, isForHead));
     } else if (this.isBusy || !(error instanceof HandshakeError)) {
       this.#socket.resetAndDestroy();
     }
@@ -121,14 +160,15 @@ export class HttpConnection {
   }
 
   #awaitRequest(): void {
-    this.#cancelTimer = this.#clock.after(this.#timeoutMs, () => this.#expire());
+    this.#cancelTimer = this.#options.clock.after(this.#options.timeoutMs, () => this.#expire());
   }
 
   #expire(): void {
     const isBetweenRequests = this.#socket.bytesRead === this.#bytesSeen;
     const isIgnored = this.#exchange?.request.complete === false;
     if (isBetweenRequests || isIgnored) return this.#socket.destroySoon();
-    const text = `Cannot take the request: no whole header within ${this.#timeoutMs / 1000} s`;
+    const seconds = this.#options.timeoutMs / 1000;
+    const text = `Cannot take the request: no whole header within ${seconds} s`;
     this.turnAway(new HttpRefusal(408, text, "ERR_HANDSHAKE_TIMEOUT"));
   }
 }

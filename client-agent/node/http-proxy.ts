@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Clock } from "../../protocol/clock.ts";
-import { HandshakeError, StreamError } from "../../protocol/errors.ts";
+import { type FailureReason, HandshakeError, StreamError } from "../../protocol/errors.ts";
 import { TcpChannel } from "../../protocol/node/tcp-channel.ts";
 import { Command } from "../../protocol/wire.ts";
 import type { Gateway } from "../listeners/gateway.ts";
@@ -10,6 +10,7 @@ import {
   HttpRefusal,
   parseAbsoluteForm,
   parseAuthority,
+  requireOneHost,
 } from "../listeners/http-request.ts";
 import type { Tunnel } from "../listeners/request.ts";
 import type { Users } from "../listeners/users.ts";
@@ -48,21 +49,31 @@ export class HttpProxy {
     this.#server.on("checkExpectation", (request: IncomingMessage) =>
       this.#connections
         .get(request.socket)
-        ?.turnAway(new HttpRefusal(417, "Cannot meet the expectation of the request")),
+        ?.turnAway(
+          new HttpRefusal(417, "Cannot meet the expectation of the request"),
+          request.method === "HEAD",
+        ),
     );
-    this.#server.on("connect", (request, socket, head) =>
-      this.#connect(request, socket as Socket, head),
+    this.#server.on(
+      "connect",
+      (request, socket, head) => void this.#connect(request, socket as Socket, head),
     );
-    this.#server.on("clientError", (error, socket) =>
-      this.#connections.get(socket as Socket)?.turnAway(reasonFor(error)),
-    );
+    this.#server.on("clientError", (error, socket) => this.#refuse(error, socket as Socket));
   }
 
-  /** Serves requests, `unread` first. Rejects with why the client was turned away or broke off. */
-  async serve(client: TcpChannel, unread: Uint8Array): Promise<Tunnel | undefined> {
-    const { clock, handshakeTimeoutMs } = this.#options;
+  /**
+   * Serves requests, `unread` first, if `enter` has nothing against it. Rejects with why the client
+   * was turned away or broke off.
+   */
+  async serve(
+    client: TcpChannel,
+    unread: Uint8Array,
+    enter: () => FailureReason | undefined,
+  ): Promise<Tunnel | undefined> {
+    const { clock, handshakeTimeoutMs: timeoutMs } = this.#options;
     const socket = client.release(unread);
-    const connection = new HttpConnection(socket, clock, handshakeTimeoutMs);
+    const [firstByte] = unread;
+    const connection = new HttpConnection(socket, { clock, timeoutMs, enter, firstByte });
     this.#connections.set(socket, connection);
     this.#server.emit("connection", socket);
     socket.resume();
@@ -81,36 +92,61 @@ export class HttpProxy {
   async #take(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const connection = this.#connections.get(request.socket);
     await connection?.take(request, response, async () => {
-      const user = authorize(this.#options.users, request.headers["proxy-authorization"]);
+      const user = await this.#admit(request, connection);
       const target = parseAbsoluteForm(request.method ?? "", request.url ?? "");
       await forward({ ...this.#options, connection, request, response, target, user });
     });
   }
 
-  #connect(request: IncomingMessage, socket: Socket, head: Buffer): void {
+  async #connect(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
     const connection = this.#connections.get(socket);
-    // The server has let go of the socket, also when the client is turned away.
+    if (!connection) return;
+    // The server has let go of the socket. What the client sends meanwhile waits in its channel.
+    const client = new TcpChannel(socket);
     socket.resume();
     try {
-      if (connection?.isBusy) {
+      if (connection.isBusy) {
         const text = "Cannot open a tunnel: another request of the client is not answered yet";
         throw new HandshakeError("ERR_HANDSHAKE", text);
       }
-      const user = authorize(this.#options.users, request.headers["proxy-authorization"]);
+      const user = await this.#admit(request, connection);
       const address = parseAuthority(request.url ?? "");
-      connection?.leave({
+      connection.leave({
         request: { command: Command.Connect, address, user, replies: connectReplies },
-        client: new TcpChannel(socket),
+        client,
         early: new Uint8Array(head),
       });
     } catch (error) {
-      connection?.turnAway(error);
+      // Nobody reads it any more, but what comes must go for the client's own end to be seen.
+      client.release(new Uint8Array()).resume();
+      connection.turnAway(error);
     }
+  }
+
+  /** Who sends a request that may be served; undefined when nobody had to say. @throws HttpRefusal */
+  #admit(request: IncomingMessage, connection: HttpConnection): Promise<string | undefined> {
+    connection.enter(request);
+    requireOneHost(request.rawHeaders);
+    const credentials = request.headers["proxy-authorization"];
+    return connection.prepare((signal) => authorize(this.#options.users, credentials, signal));
+  }
+
+  #refuse(error: ParserError, socket: Socket): void {
+    const isHead = error.rawPacket?.toString("latin1", 0, 5) === "HEAD ";
+    this.#connections.get(socket)?.turnAway(reasonFor(error), isHead || undefined);
   }
 }
 
-/** What Node's parser and sockets complain about, as one of our errors. */
-function reasonFor(error: Error & { code?: string; reason?: string }): Error {
+/** What Node's parser and sockets complain about. */
+interface ParserError extends Error {
+  readonly code?: string;
+  readonly reason?: string;
+  /** What the parser was given last. */
+  readonly rawPacket?: Buffer;
+}
+
+/** A complaint as one of our errors. */
+function reasonFor(error: ParserError): Error {
   switch (error.code) {
     case "HPE_HEADER_OVERFLOW":
       return new HttpRefusal(431, "Cannot take the request: its header is too large");

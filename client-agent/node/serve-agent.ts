@@ -2,15 +2,17 @@ import type { Admission } from "../../protocol/admission.ts";
 import type { Log } from "../../protocol/log.ts";
 import { createDial } from "../../protocol/node/dial-carrier.ts";
 import { nodeClock } from "../../protocol/node/node-clock.ts";
-import { createAgent } from "../agent.ts";
+import { type AgentUdp, createAgent } from "../agent.ts";
 import type { Isolation } from "../carriers/uplinks.ts";
 import type { GateSettings } from "../listeners/gate.ts";
+import { createUsers } from "../listeners/users.ts";
 import { type AdminServer, serveAdmin } from "./admin.ts";
 import { checkDescriptorLimit } from "./descriptor-limit.ts";
-import { connectReplies } from "./http-answer.ts";
+import { hashPasswords, type Password } from "./hash-passwords.ts";
 import { HttpProxy } from "./http-proxy.ts";
 import { listen } from "./listen.ts";
-import { openUdp } from "./udp-socket.ts";
+import { createPasswordCrypto } from "./password-crypto.ts";
+import { createOpenUdp } from "./udp-socket.ts";
 
 /** Where to listen. Port 0 takes any free port. */
 export interface Endpoint {
@@ -18,14 +20,22 @@ export interface Endpoint {
   readonly port: number;
 }
 
+/** How much of UDP may wait, beside what AgentUdp says. */
+export interface UdpSettings extends AgentUdp {
+  /** Bytes of datagrams that may wait for the client of one association. */
+  readonly queueBytes: number;
+}
+
 export interface NodeAgentOptions {
   readonly listen: Endpoint;
   readonly admin?: Endpoint;
   readonly edge: URL;
   readonly admission: Admission;
-  readonly users: ReadonlyMap<string, string>;
+  /** Name to password; empty when everybody who reaches the port may use it. */
+  readonly users: ReadonlyMap<string, Password>;
   readonly handshakeTimeoutMs: number;
   readonly gate: GateSettings;
+  readonly udp: UdpSettings;
   readonly isolate: Isolation;
   readonly log: Log;
 }
@@ -42,25 +52,26 @@ const DRAIN_POLL_MS = 50;
 /** Starts the agent on Node. @throws the listeners' own errors (EADDRINUSE, EACCES ...) */
 export async function serveAgent(options: NodeAgentOptions): Promise<RunningAgent> {
   const { handshakeTimeoutMs } = options;
-  checkDescriptorLimit(options.gate.maxClients, options.log);
-  const { door, gateway, users, uplinks, metrics } = createAgent({
+  checkDescriptorLimit(options.gate, options.log);
+  const users = createUsers(await hashPasswords(options.users), createPasswordCrypto());
+  const { door, gateway, uplinks, metrics } = createAgent({
     clock: nodeClock,
     log: options.log,
     random: Math.random,
     dial: createDial(options.edge, options.admission),
     edge: options.edge.href,
-    users: options.users,
+    users,
     handshakeTimeoutMs,
     gate: options.gate,
     isolate: options.isolate,
-    openUdp,
+    openUdp: createOpenUdp(options.udp.queueBytes),
+    udp: options.udp,
   });
   const proxy = new HttpProxy({ clock: nodeClock, gateway, users, handshakeTimeoutMs });
   const { host, port } = options.listen;
   const socks = await listen(host, port, (client) =>
     door.serve(client, {
-      serve: (unread) => proxy.serve(client, unread),
-      refuse: connectReplies.failure,
+      serve: (unread, enter) => proxy.serve(client, unread, enter),
     }),
   );
   const admin = await serveAdminBeside(socks, options, metrics);

@@ -28,7 +28,7 @@ describe("edgesocks", () => {
   it.each([["--help"], ["-h"], ["help"]])("prints its commands for %s", async (flag) => {
     const { code, stdout, stderr } = await runCli([flag]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    for (const command of Object.keys(tables))
+    for (const command of [...Object.keys(tables), "hash-password"])
       expect(stdout).toMatch(new RegExp(`^ +${command} `, "m"));
   });
 
@@ -96,6 +96,11 @@ describe("edgesocks on what it cannot use", () => {
     [{ EDGESOCKS_FORCE: "true" }, "EDGESOCKS_FORCE: it is unknown"],
     [{ EDGESOCKS_LISTEN: "x" }, 'Cannot use "x" for EDGESOCKS_LISTEN: expected HOST:PORT'],
     [{ EDGESOCKS_USERS: "hunter2" }, "Cannot use a secret for EDGESOCKS_USERS"],
+    [
+      { EDGESOCKS_USERS: "a:$scrypt$ln=9,hunter2" },
+      "EDGESOCKS_USERS: Cannot use the password hash",
+    ],
+    [{ EDGESOCKS_UDP_FRAGMENT_TIMEOUT: "4.9" }, "expected 5 to 600 seconds"],
     [{ EDGESOCKS_LISTEN: "0.0.0.0:0" }, "without users"],
   ])("exits with 2 and one line for %j", async (variables, text) => {
     const stderr = usageError(await runCli(["local", ...anyPorts.slice(2)], variables));

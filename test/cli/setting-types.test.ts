@@ -127,6 +127,34 @@ describe("users", () => {
     }
   });
 
+  const hash = `$scrypt$ln=15,r=8,p=1$${"A".repeat(22)}$${"A".repeat(43)}`;
+  const parsed = {
+    logN: 15,
+    r: 8,
+    p: 1,
+    salt: new Uint8Array(16),
+    hash: new Uint8Array(32),
+  };
+
+  it.each([
+    [`ann:${hash}`, { ann: parsed }],
+    [`ann:${hash},bob:secret,cid:${hash}`, { ann: parsed, bob: "secret", cid: parsed }],
+    [[`ann:${hash}`, "bob:$scrypt"], { ann: parsed, bob: "$scrypt" }],
+  ])("takes scrypt hashes in %j, commas and all", (value, expected) => {
+    expect(parse(users, value)).toEqual(new Map(Object.entries(expected)));
+  });
+
+  it.each([
+    ["ln=18,r=8,p=1", "ln is 18, not 10 to 17"],
+    ["ln=17,r=64,p=1", "bytes of memory"],
+    ["ln=15,r=8", "expected $scrypt$"],
+  ])("refuses a hash with %s, and says why", (cost, why) => {
+    const bad = hash.replace("ln=15,r=8,p=1", cost);
+    for (const value of [[`ann:${bad}`], `ann:${bad}`]) {
+      expect(parse(users, value)).toEqual({ refused: expect.stringContaining(why) });
+    }
+  });
+
   it("counts bytes, as RFC 1929 does: a longer password could never be sent", () => {
     expect(parse(users, `alice:${"ü".repeat(127)}`)).toBeInstanceOf(Map);
     expect(parse(users, `alice:${"ü".repeat(128)}`)).toEqual(refused("expected NAME:PASSWORD"));

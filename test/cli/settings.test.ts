@@ -1,6 +1,12 @@
 import * as v from "valibot";
 import { describe, expect, it } from "vitest";
-import { loadSettings, type SettingsTable, type Source, variableOf } from "../../cli/settings.ts";
+import {
+  filePlaceIn,
+  loadSettings,
+  type SettingsTable,
+  type Source,
+  variableOf,
+} from "../../cli/settings.ts";
 import { seconds } from "../../cli/setting-types.ts";
 import { ConfigError } from "../../protocol/errors.ts";
 
@@ -28,6 +34,18 @@ function messageFor(...sources: readonly Source[]): string {
     return error instanceof ConfigError ? error.message : "";
   }
 }
+
+describe("filePlaceIn()", () => {
+  it("names the place of what counts, when that is a file", () => {
+    const file: Source = { ...source("key", { colour: "red", secret: "x" }), isFile: true };
+    const placeOf = filePlaceIn([source("variable", { colour: "blue" }), file]);
+    expect([placeOf("secret"), placeOf("colour"), placeOf("wait-time")]).toEqual([
+      "key secret",
+      undefined,
+      undefined,
+    ]);
+  });
+});
 
 describe("loadSettings()", () => {
   it("takes each value from the first source that has it", () => {

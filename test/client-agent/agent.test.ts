@@ -7,6 +7,8 @@ import { FakeEdge } from "../support/fake-edge.ts";
 import { hex, toHex } from "../support/hex.ts";
 import { recordedLog } from "../support/log.ts";
 import { metricValue } from "../support/metric-value.ts";
+import { plainUsers } from "../support/plain-users.ts";
+import { udpSettings } from "../support/udp-settings.ts";
 
 describe("createAgent()", () => {
   it("serves a client that named itself by a stream of its edge", async () => {
@@ -18,10 +20,11 @@ describe("createAgent()", () => {
       random: () => 0,
       dial: edge.dial,
       edge: "wss://edge.example/",
-      users: new Map([["alice", "secret"]]),
+      users: plainUsers({ alice: "secret" }),
       handshakeTimeoutMs: 30_000,
       gate: openGate,
       isolate: "none",
+      udp: udpSettings,
       openUdp: () => Promise.reject(new Error("There is no UDP here")),
     });
     const running = uplinks.run();

@@ -1,3 +1,4 @@
+import { udpSettings } from "../support/udp-settings.ts";
 import { openGate } from "../support/open-gate.ts";
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
@@ -44,6 +45,7 @@ export function describeEdge(name: string, start: StartEdge): void {
       users: new Map<string, string>(),
       handshakeTimeoutMs: 30_000,
       gate: openGate,
+      udp: udpSettings,
       isolate: "none",
       log: recordedLog(),
     });

@@ -147,7 +147,11 @@ function unknownOfNpm(words: readonly string[]): string[] {
   return script === "start" ? unknownOfEdgesocks("local", rest) : [];
 }
 
+/** Commands without settings. */
+const OTHER_COMMANDS = ["hash-password"];
+
 function unknownOfEdgesocks(command = "", words: readonly string[]): string[] {
+  if (OTHER_COMMANDS.includes(command)) return [];
   const table = commands[command];
   if (!table) return command.startsWith("--") ? unknownFlags([command], {}) : [command];
   return unknownFlags(words, table);

@@ -1,5 +1,6 @@
 import { untilConnected } from "./connected.ts";
 import { openGate } from "./open-gate.ts";
+import { udpSettings } from "./udp-settings.ts";
 import { onTestFinished } from "vitest";
 import { type NodeAgentOptions, serveAgent } from "../../client-agent/node/serve-agent.ts";
 import { serveEdge } from "../../edge-worker/node/serve.ts";
@@ -45,6 +46,7 @@ export async function startAgentAndEdge(changes: Changes = {}): Promise<AgentAnd
     users: new Map(),
     handshakeTimeoutMs: 30_000,
     gate: openGate,
+    udp: udpSettings,
     isolate: "none",
     log: watched.log,
     ...agentChanges,

@@ -2,11 +2,12 @@ import { openGate } from "./open-gate.ts";
 import { Gate } from "../../client-agent/listeners/gate.ts";
 import { FrontDoor, type FrontDoorOptions } from "../../client-agent/listeners/front-door.ts";
 import { Gateway, type GatewayOptions } from "../../client-agent/listeners/gateway.ts";
-import { createUsers } from "../../client-agent/listeners/users.ts";
 import { Metrics } from "../../client-agent/observe/metrics.ts";
 import type { IncomingStream } from "../../protocol/session.ts";
 import { FakeChannel } from "./fake-channel.ts";
 import { recordedLog } from "./log.ts";
+import { plainUsers } from "./plain-users.ts";
+import { udpSettings } from "./udp-settings.ts";
 import { metricValue } from "./metric-value.ts";
 import { sessionPair } from "./session-pair.ts";
 
@@ -23,9 +24,10 @@ export async function clientAtDoor(
     clock,
     log,
     metrics,
-    users: createUsers(new Map()),
+    users: plainUsers(),
     handshakeTimeoutMs: 30_000,
     gate: new Gate(openGate),
+    fragmentLimits: udpSettings.fragmentLimits,
     openUdp: () => Promise.reject(new Error("There is no UDP here")),
     gateway: new Gateway({ log, metrics, session: options.session ?? (async () => agent) }),
     ...options,

@@ -112,8 +112,8 @@ const socks5 = [
 const socks4 = [
   ...(
     [
-      ["a SOCKS4 user id of 513 octets", `04 01 0050 7f000001 '${"u".repeat(513)}' 00`],
-      ["a SOCKS4 name of 513 octets", `04 01 ${NAMED_4} '${"n".repeat(513)}' 00`],
+      ["a SOCKS4 user id of 513 octets", `04 01 0050 7f000001 '${"u".repeat(513)}' 00`, REJECTED],
+      ["a SOCKS4 name of 513 octets", `04 01 ${NAMED_4} '${"n".repeat(513)}' 00`, REJECTED],
       ["SOCKS4 CD 3", `04 03 ${LOCAL_4}`, REJECTED],
       ["a SOCKS4 name of no octets", `04 01 ${NAMED_4} 00`, REJECTED],
       ...NAMES.map(([what, name]): Row => [

@@ -5,4 +5,5 @@ export const openGate: GateSettings = {
   allow: [],
   maxClients: 1000,
   maxClientsPerAddress: 1000,
+  maxHandshakes: 1000,
 };

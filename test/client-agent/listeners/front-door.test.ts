@@ -2,6 +2,7 @@ import ipaddr from "ipaddr.js";
 import { Gate } from "../../../client-agent/listeners/gate.ts";
 import { openGate } from "../../support/open-gate.ts";
 import { describe, expect, it } from "vitest";
+import type { Users } from "../../../client-agent/listeners/users.ts";
 import { parseAddress } from "../../../protocol/address.ts";
 import { type FailureReason, StreamError } from "../../../protocol/errors.ts";
 import { replyTo } from "../../../protocol/failure.ts";
@@ -220,7 +221,45 @@ function isOpen(frame: Frame): boolean {
   return frame.type === FrameType.Open;
 }
 
+describe("FrontDoor.serve() on more handshakes than there may be", () => {
+  it("ends the oldest, counts it, and serves the newest", async () => {
+    const gate = new Gate({ ...openGate, maxHandshakes: 2 });
+    const silent = await clientAtDoor({ gate });
+    const others = [await clientAtDoor({ gate }), await clientAtDoor({ gate })];
+    await silent.served;
+    expect(silent.client.abortReason).toMatchObject({ code: "ERR_HANDSHAKE_CROWDED" });
+    const crowded = 'edgesocks_clients_failed_total{code="ERR_HANDSHAKE_CROWDED"}';
+    expect(await silent.metric(crowded)).toBe(1);
+    expect(silent.log.lines).toEqual([expect.stringContaining("too many others")]);
+    const { stream } = await clientAtDoor({ gate }, new FakeChannel(greeting, request));
+    expect(await stream()).toMatchObject({ command: 1 });
+    expect(others.map(({ isServed }) => isServed())).toEqual([true, false]);
+  });
+});
+
+describe("FrontDoor.serve() on a user id", () => {
+  it.each([
+    ["an id", "ann", { user: "ann" }],
+    ["what may be a password, not at all", "ann:secret", { user: "ann" }],
+  ])("logs %s, for who looks for it", async (_what, id, fields) => {
+    const client = new FakeChannel(hex(`04 01 01bb 01020304 ${toHex(bytes(id))} 00`));
+    const { log } = await clientAtDoor({}, client);
+    expect(log.lines).toEqual([`debug A user came ${JSON.stringify(fields)}`]);
+  });
+});
+
 describe("FrontDoor.serve() on a client that is not let in", () => {
+  it("asks no password of one that the list refuses: it would tell whether that is right", async () => {
+    const users: Users = {
+      isRequired: true,
+      verify: () => Promise.reject(new Error("The password was looked at")),
+    };
+    const gate = closed("10.0.0.0/8");
+    const input = hex("05 01 02  01 03 616e6e 01 78  05 01 00 01 01020304 0050");
+    const { client } = await clientAtDoor({ gate, users }, new FakeChannel(input));
+    expect(toHex(client.written)).toBe("0502010005020001000000000000");
+  });
+
   const closed = (allow: string): Gate =>
     new Gate({ ...openGate, allow: [ipaddr.parseCIDR(allow)], maxClients: 0 });
 

@@ -2,12 +2,23 @@ import ipaddr from "ipaddr.js";
 import { describe, expect, it } from "vitest";
 import { Gate, type GateSettings } from "../../../client-agent/listeners/gate.ts";
 
-const open: GateSettings = { allow: [], maxClients: 100, maxClientsPerAddress: 100 };
+const open: GateSettings = {
+  allow: [],
+  maxClients: 100,
+  maxClientsPerAddress: 100,
+  maxHandshakes: 100,
+};
 const ranges = (...texts: string[]) => texts.map((text) => ipaddr.parseCIDR(text));
 
-describe("Gate.enter()", () => {
+/** A client that comes and makes its request: what it is told, and how it leaves. */
+function visit(gate: Gate, host: string) {
+  const { enter, leave } = gate.arrive(host, () => {});
+  return { refusal: enter(), leave };
+}
+
+describe("Gate.arrive()", () => {
   it("lets everybody in where nothing is said", () => {
-    expect(new Gate(open).enter("203.0.113.7").refusal).toBeUndefined();
+    expect(visit(new Gate(open), "203.0.113.7").refusal).toBeUndefined();
   });
 
   it.each([
@@ -19,31 +30,57 @@ describe("Gate.enter()", () => {
     ["", "denied"],
   ])("answers %j by the list", (host, refusal) => {
     const gate = new Gate({ ...open, allow: ranges("127.0.0.0/8", "::1/128") });
-    expect(gate.enter(host).refusal).toBe(refusal);
+    const client = gate.arrive(host, () => {});
+    expect(client.isAllowed).toBe(refusal === undefined);
+    expect(client.isRefused).toBe(false);
+    expect(client.enter()).toBe(refusal);
+    expect(client.isRefused).toBe(refusal !== undefined);
   });
 
   it("refuses who is one too many, until somebody leaves", () => {
     const gate = new Gate({ ...open, maxClients: 2 });
-    const [first] = [gate.enter("127.0.0.1"), gate.enter("127.0.0.2")];
-    expect(gate.enter("127.0.0.3").refusal).toBe("general");
+    const [first] = [visit(gate, "127.0.0.1"), visit(gate, "127.0.0.2")];
+    expect(visit(gate, "127.0.0.3").refusal).toBe("general");
     first?.leave();
-    expect(gate.enter("127.0.0.3").refusal).toBeUndefined();
+    expect(visit(gate, "127.0.0.3").refusal).toBeUndefined();
   });
 
   it("counts each address by itself, and a client that leaves twice once", () => {
     const gate = new Gate({ ...open, maxClientsPerAddress: 1 });
-    const one = gate.enter("127.0.0.1");
-    expect(gate.enter("127.0.0.2").refusal).toBeUndefined();
-    expect(gate.enter("127.0.0.1").refusal).toBe("general");
+    const one = visit(gate, "127.0.0.1");
+    expect(visit(gate, "127.0.0.2").refusal).toBeUndefined();
+    expect(visit(gate, "127.0.0.1").refusal).toBe("general");
     one.leave();
     one.leave();
-    expect(gate.enter("127.0.0.1").refusal).toBeUndefined();
-    expect(gate.enter("127.0.0.1").refusal).toBe("general");
+    expect(visit(gate, "127.0.0.1").refusal).toBeUndefined();
+    expect(visit(gate, "127.0.0.1").refusal).toBe("general");
   });
 
   it("does not count those that the list refuses", () => {
     const gate = new Gate({ ...open, allow: ranges("127.0.0.1/32"), maxClients: 1 });
-    for (let i = 0; i < 5; i++) expect(gate.enter("127.0.0.2").refusal).toBe("denied");
-    expect(gate.enter("127.0.0.1").refusal).toBeUndefined();
+    for (let i = 0; i < 5; i++) expect(visit(gate, "127.0.0.2").refusal).toBe("denied");
+    expect(visit(gate, "127.0.0.1").refusal).toBeUndefined();
+  });
+
+  it("counts a client once, however many requests it makes", () => {
+    const gate = new Gate({ ...open, maxClients: 2 });
+    const client = gate.arrive("127.0.0.1", () => {});
+    for (let i = 0; i < 5; i++) expect(client.enter()).toBeUndefined();
+    expect(visit(gate, "127.0.0.1").refusal).toBeUndefined();
+    client.leave();
+    expect(visit(gate, "127.0.0.1").refusal).toBeUndefined();
+  });
+
+  it("serves others while silent clients wait, who crowd each other out", () => {
+    const gate = new Gate({ ...open, maxClients: 1, maxHandshakes: 3 });
+    const silent = [0, 1, 2, 3, 4].map(() => gate.arrive("127.0.0.2", () => {}));
+    expect(silent.map(({ isCrowdedOut }) => isCrowdedOut)).toEqual([
+      true,
+      true,
+      false,
+      false,
+      false,
+    ]);
+    expect(visit(gate, "127.0.0.1").refusal).toBeUndefined();
   });
 });

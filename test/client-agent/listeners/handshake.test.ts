@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import {
+  ask,
   bytes,
   drive,
   type Handshake,
@@ -53,6 +54,36 @@ describe("drive()", () => {
     await reader.exactly(1);
     client.breakOff();
     const driving = drive(write(0x01), client, reader);
+    await expect(driving).rejects.toMatchObject({ code: "connection-reset" });
+  });
+});
+
+describe("ask()", () => {
+  it("gives the answer, and what came meanwhile is not lost", async () => {
+    const answer = Promise.withResolvers<string>();
+    function* asking(): Handshake<string> {
+      const first = yield* uint8();
+      return `${first} ${yield* ask(() => answer.promise, "none")} ${yield* uint8()}`;
+    }
+    const client = new FakeChannel(hex("01"));
+    const driving = drive(asking(), client, new ExactReader(client));
+    client.arrive(hex("02"));
+    answer.resolve("yes");
+    expect(await driving).toBe("1 yes 2");
+  });
+
+  it("stops when the client breaks off", async () => {
+    const asked = Promise.withResolvers<AbortSignal>();
+    const asking = ask((signal) => {
+      asked.resolve(signal);
+      return new Promise<never>((_, reject) =>
+        signal.addEventListener("abort", () => reject(signal.reason)),
+      );
+    }, undefined);
+    const client = new FakeChannel();
+    const driving = drive(asking, client, new ExactReader(client));
+    expect((await asked.promise).aborted).toBe(false);
+    client.breakOff();
     await expect(driving).rejects.toMatchObject({ code: "connection-reset" });
   });
 });

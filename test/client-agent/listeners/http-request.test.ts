@@ -5,9 +5,11 @@ import {
   endToEndFields,
   parseAbsoluteForm,
   parseAuthority,
+  requireOneHost,
 } from "../../../client-agent/listeners/http-request.ts";
-import { createUsers } from "../../../client-agent/listeners/users.ts";
+import type { Users } from "../../../client-agent/listeners/users.ts";
 import { HandshakeError } from "../../../protocol/errors.ts";
+import { plainUsers } from "../../support/plain-users.ts";
 
 describe("parseAuthority()", () => {
   it.each([
@@ -100,19 +102,35 @@ describe("parseAbsoluteForm()", () => {
     ));
 });
 
+describe("requireOneHost()", () => {
+  it.each([[[]], [["Host", "a"]], [["X-Host", "a", "host", "b"]]])("takes %j", (raw) =>
+    expect(() => requireOneHost(raw)).not.toThrow(),
+  );
+
+  it.each([[["Host", "a", "Host", "b"]], [["host", "a", "X", "1", "HOST", "a"]]])(
+    "refuses %j with status 400",
+    (raw) =>
+      expect(() => requireOneHost(raw)).toThrow(
+        expect.objectContaining({ status: 400, message: expect.stringContaining("Host") }),
+      ),
+  );
+});
+
 describe("authorize()", () => {
-  const users = createUsers(new Map([["alice", "pässword:with colon"]]));
+  const users = plainUsers({ alice: "pässword:with colon" });
   const basic = (text: string): string => `Basic ${Buffer.from(text).toString("base64")}`;
 
-  it("lets everybody in when nobody has to say who they are", () => {
-    const nobody = createUsers(new Map());
-    expect(authorize(nobody, undefined)).toBeUndefined();
-    expect(authorize(nobody, basic("who:ever"))).toBeUndefined();
+  const { signal } = new AbortController();
+
+  it("lets everybody in when nobody has to say who they are", async () => {
+    const nobody = plainUsers();
+    expect(await authorize(nobody, undefined, signal)).toBeUndefined();
+    expect(await authorize(nobody, basic("who:ever"), signal)).toBeUndefined();
   });
 
-  it.each(["Basic", "basic", "BASIC  "])("takes the scheme as %j", (scheme) => {
+  it.each(["Basic", "basic", "BASIC  "])("takes the scheme as %j", async (scheme) => {
     const credentials = basic("alice:pässword:with colon").replace("Basic", scheme);
-    expect(authorize(users, credentials)).toBe("alice");
+    expect(await authorize(users, credentials, signal)).toBe("alice");
   });
 
   it.each([
@@ -127,8 +145,16 @@ describe("authorize()", () => {
     basic(":"),
     `Bearer ${Buffer.from("alice:pässword:with colon").toString("base64")}`,
   ])("refuses %j with status 407", (credentials) =>
-    expect(() => authorize(users, credentials)).toThrow(expect.objectContaining({ status: 407 })),
+    expect(authorize(users, credentials, signal)).rejects.toMatchObject({ status: 407 }),
   );
+
+  it("answers 503 when too many passwords are being checked, and says nothing of this one", async () => {
+    const busy: Users = { isRequired: true, verify: () => Promise.resolve("busy") };
+    await expect(authorize(busy, basic("alice:x"), signal)).rejects.toMatchObject({
+      status: 503,
+      message: "Cannot authenticate: too many passwords are being checked",
+    });
+  });
 });
 
 describe("endToEndFields()", () => {

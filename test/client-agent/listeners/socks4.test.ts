@@ -1,14 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { socks4 } from "../../../client-agent/listeners/socks4.ts";
-import { createUsers } from "../../../client-agent/listeners/users.ts";
+import type { Users } from "../../../client-agent/listeners/users.ts";
 import { parseAddress, UNSPECIFIED } from "../../../protocol/address.ts";
 import { HandshakeError } from "../../../protocol/errors.ts";
 import { CHUNK_SIZES, cutAt, inChunks, outcomeOf } from "../../support/handshake-outcome.ts";
+import { plainUsers } from "../../support/plain-users.ts";
 import { hex, toHex } from "../../support/hex.ts";
 
-const anybody = createUsers(new Map());
-const ann = createUsers(new Map([["ann", "secret"]]));
+const anybody = plainUsers();
+const ann = plainUsers({ ann: "secret" });
 const text = (value: string): string => toHex(new TextEncoder().encode(value));
 
 /** From the byte after VN: CONNECT to 127.0.0.1:80 as "me". */
@@ -62,9 +63,10 @@ describe("socks4()", () => {
   it.each([
     ["user id", "01 0050 7f000001 "],
     ["name", "01 0050 00000001 00"],
-  ])("gives up on a %s without an end after 512 bytes", async (what, head) => {
+  ])("answers 91 to a %s without an end after 512 bytes", async (what, head) => {
     const input = hex(head + "61".repeat(513));
-    const { error } = await outcomeOf(socks4(anybody), [input]);
+    const { error, told } = await outcomeOf(socks4(anybody), [input]);
+    expect(told).toBe(REJECTED);
     expect(error).toMatchObject({
       code: "ERR_HANDSHAKE",
       message: `Cannot take the request: the ${what} has more than 512 octets`,
@@ -87,6 +89,14 @@ describe("socks4()", () => {
       expect(error, wrong).toMatchObject({ code: "ERR_HANDSHAKE" });
       expect(told, wrong).toBe("005d000000000000");
     }
+  });
+
+  it("answers 91 when too many passwords are being checked", async () => {
+    const busy: Users = { isRequired: true, verify: () => Promise.resolve("busy") };
+    const input = hex(`01 0050 7f000001 ${text("ann:secret")} 00`);
+    const { error, told } = await outcomeOf(socks4(busy), [input]);
+    expect(told).toBe(REJECTED);
+    expect(error).toMatchObject({ code: "ERR_HANDSHAKE" });
   });
 
   it("raises nothing but HandshakeErrors, whatever arrives", async () => {

@@ -1,12 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { authenticate } from "../../../client-agent/listeners/socks5-auth.ts";
-import { createUsers } from "../../../client-agent/listeners/users.ts";
+import type { Users } from "../../../client-agent/listeners/users.ts";
 import { HandshakeError } from "../../../protocol/errors.ts";
 import { CHUNK_SIZES, cutAt, inChunks, outcomeOf } from "../../support/handshake-outcome.ts";
+import { plainUsers } from "../../support/plain-users.ts";
 import { hex } from "../../support/hex.ts";
 
-const users = createUsers(new Map([["alice", "secret"]]));
+const users = plainUsers({ alice: "secret" });
 // RFC 1929 section 2: VER | ULEN | UNAME | PLEN | PASSWD.
 const right = hex("01 05 616c696365 06 736563726574");
 const wrong = hex("01 05 616c696365 06 736563726558");
@@ -47,6 +48,13 @@ describe("authenticate()", () => {
     expect(String(error)).not.toMatch(/alice|secre/);
   });
 
+  it("answers STATUS 1 when too many passwords are being checked", async () => {
+    const busy: Users = { isRequired: true, verify: () => Promise.resolve("busy") };
+    const { error, told } = await outcomeOf(authenticate(busy), [right]);
+    expect(told).toBe("0101");
+    expect(error).toMatchObject({ message: expect.stringContaining("too many passwords") });
+  });
+
   it("refuses a VER other than 1 without an answer", async () => {
     const { error, told } = await outcomeOf(authenticate(users), [hex("05"), right.subarray(1)]);
     expect(error).toMatchObject({ name: "HandshakeError", code: "ERR_HANDSHAKE" });
@@ -63,9 +71,7 @@ describe("authenticate()", () => {
   it("takes names and passwords of 255 bytes", async () => {
     const [name, password] = ["n".repeat(255), "p".repeat(255)];
     const input = Uint8Array.of(1, 255, ...Buffer.from(name), 255, ...Buffer.from(password));
-    const outcome = await outcomeOf(authenticate(createUsers(new Map([[name, password]]))), [
-      input,
-    ]);
+    const outcome = await outcomeOf(authenticate(plainUsers({ [name]: password })), [input]);
     expect(outcome).toMatchObject({ result: name, told: "0100" });
   });
 

@@ -2,7 +2,6 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { ClientRequest } from "../../../client-agent/listeners/request.ts";
 import { socks5 } from "../../../client-agent/listeners/socks5.ts";
-import { createUsers } from "../../../client-agent/listeners/users.ts";
 import { parseAddress } from "../../../protocol/address.ts";
 import { type FailureReason, HandshakeError } from "../../../protocol/errors.ts";
 import { replyTo } from "../../../protocol/failure.ts";
@@ -15,9 +14,10 @@ import {
   outcomeOf,
 } from "../../support/handshake-outcome.ts";
 import { hex, toHex } from "../../support/hex.ts";
+import { plainUsers } from "../../support/plain-users.ts";
 
-const anybody = createUsers(new Map());
-const alice = createUsers(new Map([["alice", "secret"]]));
+const anybody = plainUsers();
+const alice = plainUsers({ alice: "secret" });
 
 // socks5() begins behind VER of the greeting: NMETHODS | METHODS, then
 // VER | CMD | RSV | ATYP | DST.ADDR | DST.PORT (RFC 1928 sections 3 and 4).

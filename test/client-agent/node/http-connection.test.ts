@@ -1,6 +1,13 @@
 import { describe, expect, it, onTestFinished } from "vitest";
+import { Gateway } from "../../../client-agent/listeners/gateway.ts";
+import type { Users } from "../../../client-agent/listeners/users.ts";
+import { HttpProxy } from "../../../client-agent/node/http-proxy.ts";
+import { listen } from "../../../client-agent/node/listen.ts";
 import type { NodeAgentOptions } from "../../../client-agent/node/serve-agent.ts";
+import { Metrics } from "../../../client-agent/observe/metrics.ts";
+import { nodeClock } from "../../../protocol/node/node-clock.ts";
 import { startAgentAndEdge } from "../../support/agent-and-edge.ts";
+import { recordedLog } from "../../support/log.ts";
 import { RawClient } from "../../support/raw-client.ts";
 import { startTarget } from "../../support/target.ts";
 
@@ -70,5 +77,65 @@ describe("HttpConnection.close()", () => {
     await client.until("end");
     expect(await client.end()).toBe("FIN");
     await stopped;
+  });
+});
+
+describe("HttpConnection.prepare()", () => {
+  const LINES = ["CONNECT 127.0.0.1:80", "GET http://127.0.0.1/"];
+
+  /** A proxy that never has looked at a password, and tells when it stops to. */
+  async function startUndecided(handshakeTimeoutMs: number) {
+    const asked = Promise.withResolvers<void>();
+    const stopped = Promise.withResolvers<unknown>();
+    const users: Users = {
+      isRequired: true,
+      verify: (_name, _password, signal) => {
+        asked.resolve();
+        return new Promise((_resolve, reject) =>
+          signal.addEventListener("abort", () => {
+            stopped.resolve(signal.reason);
+            reject(signal.reason);
+          }),
+        );
+      },
+    };
+    const gateway = new Gateway({
+      log: recordedLog(),
+      metrics: new Metrics(),
+      session: () => Promise.reject(new Error("The edge was asked")),
+    });
+    const proxy = new HttpProxy({ clock: nodeClock, gateway, users, handshakeTimeoutMs });
+    const served = Promise.withResolvers<unknown>();
+    const listener = await listen("127.0.0.1", 0, (client) =>
+      proxy.serve(client, new Uint8Array(), () => undefined).then(served.resolve, served.resolve),
+    );
+    onTestFinished(() => listener.destroy());
+    return {
+      port: listener.port,
+      asked: asked.promise,
+      stopped: stopped.promise,
+      served: served.promise,
+    };
+  }
+
+  const login = `Proxy-Authorization: Basic ${btoa("ann:secret")}\r\n`;
+
+  it.each(LINES)("answers %s with 503 when its time is over", async (line) => {
+    const { port, stopped, served } = await startUndecided(50);
+    const client = new RawClient(port).send(`${line} HTTP/1.1\r\nHost: x\r\n${login}\r\n`);
+    expect(await client.until("within 0.05 s\n")).toMatch(
+      /^HTTP\/1\.1 503 [^]*\r\n\r\nCannot authenticate: no answer within 0\.05 s\n$/,
+    );
+    expect(await stopped).toMatchObject({ code: "ERR_HANDSHAKE_TIMEOUT" });
+    expect(await served).toMatchObject({ code: "ERR_HANDSHAKE_TIMEOUT" });
+  });
+
+  it.each(LINES)("stops when the client of %s breaks off", async (line) => {
+    const { port, asked, stopped, served } = await startUndecided(600_000);
+    const client = new RawClient(port).send(`${line} HTTP/1.1\r\nHost: x\r\n${login}\r\n`);
+    await asked;
+    client.socket.resetAndDestroy();
+    expect(await stopped).toMatchObject({ reason: "connection-reset" });
+    await served;
   });
 });

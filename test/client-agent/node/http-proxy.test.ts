@@ -3,13 +3,16 @@ import { createServer } from "node:http";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { promisify } from "node:util";
+import ipaddr from "ipaddr.js";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { startAgentAndEdge } from "../../support/agent-and-edge.ts";
+import { openGate } from "../../support/open-gate.ts";
 import { answerTo, connectRequest, startEcho, turnedAway } from "../../support/proxy-client.ts";
 import { RawClient } from "../../support/raw-client.ts";
 import { startSilentTarget } from "../../support/silent-target.ts";
 import { closedPort, startTarget } from "../../support/target.ts";
 
+const fullGate = { ...openGate, maxClients: 0 };
 const alice = { users: new Map([["alice", "secret"]]) };
 const basic = (text: string): string =>
   `Proxy-Authorization: Basic ${Buffer.from(text).toString("base64")}\r\n`;
@@ -136,6 +139,86 @@ describe("HttpProxy with users", () => {
     const client = new RawClient(agent.port);
     client.send(`${connectRequest(`127.0.0.1:${echo.port}`, basic("alice:secret"))}hello`);
     expect(await client.until("hello")).toBe(`${ESTABLISHED}hello`);
+  });
+});
+
+describe("HttpProxy on HEAD", () => {
+  const head = (target: string, fields = "Host: x\r\n"): string =>
+    `HEAD ${target} HTTP/1.1\r\n${fields}\r\n`;
+
+  it.each([
+    ["a wrong password", 407, head("http://127.0.0.1/"), alice],
+    ["no proxy request", 400, head("/"), {}],
+    ["two Host fields", 400, head("http://127.0.0.1/", "Host: a\r\nHost: b\r\n"), {}],
+    ["an expectation", 417, head("http://127.0.0.1/", "Host: x\r\nExpect: wonders\r\n"), {}],
+    ["a client that is one too many", 502, head("http://127.0.0.1/"), { gate: fullGate }],
+    ["what is no header", 400, head("http://127.0.0.1/", "no header\r\n"), {}],
+    ["an edge that denies it", 403, head("http://127.0.0.1/"), { allowPrivate: false }],
+  ])(
+    "answers %s with the header alone (RFC 9110 section 9.3.2)",
+    async (_what, status, text, changes) => {
+      const agent = await startAgentAndEdge(changes);
+      const client = new RawClient(agent.port).send(text);
+      const header = await client.until("\r\n\r\n");
+      // An answer to a request that could be read leaves the connection open for the next.
+      client.socket.end();
+      await client.end();
+      expect(client.received).toBe("");
+      expect(header).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+      expect(header).toMatch(/\r\nContent-Length: [1-9]/i);
+    },
+  );
+
+  it("answers the second request of a connection as what that is", async () => {
+    const agent = await startAgentAndEdge({ allowPrivate: false });
+    const client = new RawClient(agent.port).send(head("http://127.0.0.1/"));
+    await client.until("\r\n\r\n");
+    client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    expect(await client.end()).toBe("FIN");
+    expect(client.received).toMatch(/^HTTP\/1\.1 400 [^]*\r\n\r\nCannot take the request: this is/);
+  });
+});
+
+describe("HttpProxy on more than one Host field", () => {
+  it.each([
+    ["that differ", "Host: a\r\nHost: b\r\n"],
+    ["that are the same", "Host: a\r\nhOST: a\r\n"],
+  ])("answers 400 to fields %s (RFC 9112 section 3.2)", async (_what, fields) => {
+    const agent = await startAgentAndEdge();
+    for (const line of ["GET http://127.0.0.1/ HTTP/1.1", "CONNECT 127.0.0.1:80 HTTP/1.1"]) {
+      const answer = await answerTo(agent.port, `${line}\r\n${fields}\r\n`);
+      expect(answer).toMatch(/^HTTP\/1\.1 400 [^]*more than one Host field\n$/);
+    }
+  });
+});
+
+describe("HttpProxy behind a gate", () => {
+  it.each([
+    ["by rule", { allow: [ipaddr.parseCIDR("10.0.0.0/8")] }, 403, "denied"],
+    ["as one too many", { maxClients: 0 }, 502, "general"],
+  ])(
+    "refuses %s before it looks at a password, and counts it once",
+    async (_what, gate, status, reason) => {
+      const agent = await startAgentAndEdge({ ...alice, gate: { ...openGate, ...gate } });
+      const answer = await answerTo(agent.port, connectRequest("127.0.0.1:80"));
+      expect(answer).toMatch(
+        new RegExp(`^HTTP/1\\.1 ${status} [^]*Cannot serve the client: ${reason}\n$`),
+      );
+      expect(await agent.metric(`edgesocks_requests_failed_total{reason="${reason}"}`)).toBe(1);
+      expect(await turnedAway(agent, "ERR_HANDSHAKE")).toEqual({ count: undefined, lines: [] });
+    },
+  );
+});
+
+describe("HttpProxy while a password is checked", () => {
+  it("keeps what the client sends meanwhile", async () => {
+    const [agent, echo] = await Promise.all([startAgentAndEdge(alice), startEcho()]);
+    const client = new RawClient(agent.port);
+    client.send(`${connectRequest(`127.0.0.1:${echo.port}`, basic("alice:secret"))}early `);
+    // scrypt takes longer than that.
+    await client.sendSlowly("x".repeat(200));
+    client.send(" late");
+    expect(await client.until(" late")).toBe(`${ESTABLISHED}early ${"x".repeat(200)} late`);
   });
 });
 

@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { describe, expect, it } from "vitest";
 import { type AgentAndEdge, startAgentAndEdge } from "../../support/agent-and-edge.ts";
 import {
@@ -6,7 +5,7 @@ import {
   malformedHandshakes,
   malformedLogins,
 } from "../../support/malformed-handshakes.ts";
-import { startEcho, turnedAway } from "../../support/proxy-client.ts";
+import { startEcho } from "../../support/proxy-client.ts";
 import { RawClient } from "../../support/raw-client.ts";
 
 /** Her login of RFC 1929. */
@@ -16,7 +15,6 @@ const agents = [
   { who: "without users", users: new Map<string, string>(), login: [], rows: malformedHandshakes },
   { who: "with users", users: alice, login: ALICE, rows: malformedLogins },
 ];
-const SILENT_CLIENTS = 2000;
 
 /** Sends a row's bytes, and gives what came of it as the row has it. */
 async function outcomeOf(port: number, { sent, isCut }: MalformedHandshake) {
@@ -85,34 +83,4 @@ describe.each(agents)("An agent $who, on a malformed handshake", ({ users, login
     expect(counts).toEqual(countsOf(rows));
     expect(lines).toHaveLength(rows.length);
   });
-});
-
-describe("An agent with 2,000 silent clients", () => {
-  it("serves others, and has turned all of them away after the handshake time", async () => {
-    const handshakeTimeoutMs = 1000;
-    const gate = { allow: [], maxClients: 3000, maxClientsPerAddress: 3000 };
-    const [agent, echo] = await Promise.all([
-      startAgentAndEdge({ handshakeTimeoutMs, gate }),
-      startEcho(),
-    ]);
-    const timedOut = 'edgesocks_clients_failed_total{code="ERR_HANDSHAKE_TIMEOUT"}';
-    const came = async () =>
-      ((await agent.metric("edgesocks_clients")) ?? 0) + ((await agent.metric(timedOut)) ?? 0);
-    const silent: RawClient[] = [];
-    while (silent.length < SILENT_CLIENTS) {
-      // No more at once than the port's backlog has room for.
-      const batch = Array.from({ length: 250 }, () => new RawClient(agent.port));
-      await Promise.all(batch.map(({ socket }) => once(socket, "connect")));
-      silent.push(...batch);
-      await expect.poll(came, { interval: 1 }).toBe(silent.length);
-    }
-    await expectServed(agent.port, echo.port);
-    const ends = await Promise.all(silent.map((client) => client.end()));
-    expect(new Set(ends)).toEqual(new Set(["RST"]));
-    expect(silent.map(({ received }) => received).join("")).toBe("");
-    await expect.poll(() => agent.metric("edgesocks_clients")).toBe(0);
-    const { count, lines } = await turnedAway(agent, "ERR_HANDSHAKE_TIMEOUT");
-    expect([count, lines.length]).toEqual([SILENT_CLIENTS, SILENT_CLIENTS]);
-    await expectServed(agent.port, echo.port);
-  }, 20_000);
 });

@@ -1,5 +1,6 @@
 import { untilConnected } from "../../support/connected.ts";
 import { openGate } from "../../support/open-gate.ts";
+import { udpSettings } from "../../support/udp-settings.ts";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -36,6 +37,7 @@ async function startAgent(
     users: new Map(),
     handshakeTimeoutMs: 30_000,
     gate: openGate,
+    udp: udpSettings,
     isolate: "none",
     log: watched.log,
     ...changes,
