@@ -1,3 +1,4 @@
+import { udpSettings } from "./udp-settings.ts";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { createServer, isIP, type AddressInfo } from "node:net";
@@ -176,6 +177,7 @@ async function probe(runtime: string): Promise<ProbeReport> {
     users: new Map(),
     handshakeTimeoutMs: 30_000,
     gate: openGate,
+    udp: udpSettings,
     isolate: "none",
     log,
   });
