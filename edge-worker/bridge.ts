@@ -91,7 +91,8 @@ export class Bridge {
   #begin(user: string, hello: Hello, token: Uint8Array, link: Link): Session {
     const { log, users } = this.#options;
     const key = hexOf(token);
-    const context = { ...this.#options, notes: { latestBound: undefined } };
+    const egress = this.#options.egress.forUser?.(user) ?? this.#options.egress;
+    const context = { ...this.#options, egress, notes: { latestBound: undefined } };
     const unwatch = this.#watchExpiry(user, () => session.close("The key has ended"));
     const session: Session = new Session({
       local: { ...this.#options.hello, session: token },

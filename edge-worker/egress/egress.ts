@@ -34,6 +34,8 @@ export type Deliver = (from: Address, bytes: Uint8Array) => void;
  * before it sends anything there.
  */
 export interface Egress {
+  /** The same for one user, by key id, where not all of them go the same ways. */
+  readonly forUser?: (user: string) => Egress;
   /**
    * Connects by TCP. `signal` ends the attempt where the platform can. Dials are bounded: those of
    * different callers (sessions) get equal turns.

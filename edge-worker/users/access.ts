@@ -25,11 +25,17 @@ export function parseAccess(entries: unknown): Access {
 }
 
 /** Where in a structure something is wrong, and what: "keys[0].secret: expected a text". */
-export function describeIssue({ path, message, type }: v.BaseIssue<unknown>): string {
+export function describeIssue(issue: v.BaseIssue<unknown>): string {
+  const { path, message, type } = issue;
   const place = (path ?? []).map(({ key }) =>
     typeof key === "number" ? `[${key}]` : `.${String(key)}`,
   );
-  // An unknown key is reported with the key itself at the end of its path.
-  const what = type === "strict_object" ? "it is unknown" : message;
+  const what = type === "strict_object" ? describeKey(issue) : message;
   return `${place.join("").replace(/^\./, "")}: ${what}`;
+}
+
+/** A key of a table is reported with the key itself at the end of its path. */
+function describeKey({ expected, received }: v.BaseIssue<unknown>): string {
+  if (expected === "never") return "it is unknown";
+  return received === "undefined" ? "it is missing" : "expected a table";
 }

@@ -1,5 +1,6 @@
 import { WebSocket } from "ws";
 import { type Admission, placeOf } from "../admission.ts";
+import { carrierRefusal } from "../carrier-refusal.ts";
 import { CarrierError } from "../errors.ts";
 import type { Dial } from "../uplink.ts";
 import { attachCarrier, webSocketOptions } from "./ws-carrier.ts";
@@ -37,24 +38,13 @@ async function opened(socket: WebSocket, signal: AbortSignal): Promise<void> {
       socket.once("open", resolve);
       socket.once("unexpected-response", (request, { statusCode }) => {
         request.destroy();
-        reject(refusal(statusCode ?? 0));
+        reject(carrierRefusal(statusCode ?? 0));
       });
     });
   } finally {
     signal.removeEventListener("abort", cancel);
   }
 }
-
-/** An edge tells a stranger "not found"; what is out of order or overloaded may soon be better. */
-function refusal(status: number): CarrierError {
-  const text = `it answered ${status} instead of a WebSocket`;
-  return status === 429 || status >= 500
-    ? new CarrierError("ERR_CARRIER_LOST", text)
-    : new CarrierError("ERR_ADMISSION", `${text}. ${ADVICE}`);
-}
-
-/** An edge tells nobody why it refuses, so the agent can only say what may be wrong. */
-const ADVICE = "Check the URL, the secret and key id on both sides, and this machine's clock";
 
 function zeroMask(mask: Buffer): void {
   mask.fill(0);

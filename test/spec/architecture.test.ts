@@ -16,6 +16,7 @@ const TESTED_ELSEWHERE: Readonly<Record<string, string>> = {
   "cli/commands.ts": "every test that starts the command line; each command by e2e",
   "cli/heap.ts": "one flag of V8; `npm run bench` shows what it does",
   "client-agent/listeners/request.ts": "types alone",
+  "edge-worker/egress/upstream/upstream.ts": "types alone",
   "edge-worker/node/serve-workerd.ts": "contract/edge-workerd.test.ts",
   "edge-worker/node/worker-bundle.ts": "contract/edge-workerd.test.ts, which runs the bundle",
   "edge-worker/users/usage.ts": "types, and a store that does nothing",
