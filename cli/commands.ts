@@ -4,6 +4,7 @@ import { isLoopback } from "./loopback.ts";
 import type { GateSettings } from "../client-agent/listeners/gate.ts";
 import type { Password } from "../client-agent/node/hash-passwords.ts";
 import { type Endpoint, serveAgent, type UdpSettings } from "../client-agent/node/serve-agent.ts";
+import type { UpstreamEntries } from "../edge-worker/egress/upstream/upstream-settings.ts";
 import { type RunningEdge, serveEdge } from "../edge-worker/node/serve.ts";
 import { findWorkerd, serveWorkerdEdge } from "../edge-worker/node/serve-workerd.ts";
 import type { AccessEntries } from "../edge-worker/users/access.ts";
@@ -109,6 +110,7 @@ export async function startEdge(
     ...(tls ? { tls } : {}),
     access: readAccess(settings),
     ...(stateFolder === undefined ? {} : { stateFolder }),
+    upstreams: settings.upstreams,
     allowPrivate: settings["allow-private"],
     connectTimeoutMs: settings["connect-timeout"],
     maxDials: settings["max-dials"],
@@ -128,6 +130,7 @@ export async function startEdge(
 
 interface RuntimeOptions extends Endpoint {
   readonly access: AccessEntries;
+  readonly upstreams?: UpstreamEntries;
   readonly stateFolder?: string;
   readonly tls?: { readonly cert: string; readonly key: string };
   readonly allowPrivate: boolean;

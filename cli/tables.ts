@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { asInWrangler, deployTable } from "./deploy/deploy-table.ts";
 import type { Setting, SettingsTable } from "./settings.ts";
+import { upstreamsSchema } from "../edge-worker/egress/upstream/upstream-settings.ts";
 import { rulesSchema } from "../edge-worker/users/access.ts";
 import { usersSchema } from "../edge-worker/users/user.ts";
 import {
@@ -173,6 +174,13 @@ const egress = {
     isStructured: true,
     help: "What may be connected to: the first rule that fits decides",
   },
+  upstreams: {
+    schema: structured(upstreamsSchema),
+    fallback: [],
+    isStructured: true,
+    isSecret: true,
+    help: "Ways out behind the edge: proxies and other edges, and what goes there",
+  },
 } as const satisfies SettingsTable;
 
 const runtime = v.picklist(["node", "workerd"], "expected node or workerd");
@@ -270,6 +278,7 @@ export const tables = {
     "key-id": asInWrangler(key["key-id"]),
     keys,
     rules: asInWrangler(egress.rules),
+    upstreams: asInWrangler(egress.upstreams),
     ...common,
   },
   init: {

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { ConfigError } from "../protocol/errors.ts";
+import { upstreamsSchema } from "./egress/upstream/upstream-settings.ts";
 import { type Access, parseAccess } from "./users/access.ts";
 
 const SWITCH = v.pipe(
@@ -41,6 +42,8 @@ export const workerVariables = v.object({
   EDGESOCKS_KEY_ID: v.optional(v.string("expected a text"), "default"),
   EDGESOCKS_KEYS: v.optional(JSON_TEXT),
   RULES: v.optional(JSON_TEXT, "[]"),
+  UPSTREAMS: v.optional(v.pipe(JSON_TEXT, upstreamsSchema), "[]"),
+  REACHES_CLOUDFLARE: v.optional(SWITCH, "false"),
   BRIDGE: v.optional(
     v.picklist(["durable", "stateless"], "expected durable or stateless"),
     "durable",
@@ -83,7 +86,7 @@ export const workerVariables = v.object({
 export type WorkerVariables = v.InferOutput<typeof workerVariables>;
 
 /** Names that hold secrets: they never stand in wrangler.toml, and their values are never shown. */
-export const workerSecrets: readonly string[] = ["EDGESOCKS_SECRET", "EDGESOCKS_KEYS"];
+export const workerSecrets: readonly string[] = ["EDGESOCKS_SECRET", "EDGESOCKS_KEYS", "UPSTREAMS"];
 
 /** The environment of a Worker, checked. @throws ConfigError that names the variable, not its value */
 export function parseWorkerVariables(env: unknown): WorkerVariables {

@@ -22,7 +22,7 @@ import {
   type WranglerOptions,
   type WranglerRun,
 } from "./wrangler.ts";
-import { keysOf, type WorkerKeys } from "./worker-keys.ts";
+import { keysOf, withUpstreams, type WorkerKeys } from "./worker-keys.ts";
 import {
   BUNDLE,
   type DeploySettings,
@@ -56,7 +56,7 @@ interface Deployment {
 export async function deploy(settings: DeploySettings, signal: AbortSignal): Promise<void> {
   const log = createLog(settings);
   const plan = planWorker(readTemplate(settings["wrangler-config"]), settings);
-  const keys = keysOf(settings, plan, Date.now());
+  const keys = withUpstreams(keysOf(settings, plan, Date.now()), settings.upstreams);
   const places = [fileURLToPath(import.meta.url), join(process.cwd(), "package.json")];
   const program = findWrangler(process.env["PATH"] ?? "", places);
   const newestDate = newestDateOf([program.file, ...places.slice(0, 1)]);
@@ -98,7 +98,7 @@ async function tryOut(deployment: Deployment): Promise<void> {
 }
 
 async function putUp(deployment: Deployment, own: OwnKey): Promise<void> {
-  const { settings, plan, folder, keys, log } = deployment;
+  const { settings, folder, keys, log } = deployment;
   await requireLogin(deployment);
   const outputFile = join(folder, "output.ndjson");
   const lines = await run(deployment, "put up the Worker", {
@@ -108,7 +108,7 @@ async function putUp(deployment: Deployment, own: OwnKey): Promise<void> {
   });
   const output = existsSync(outputFile) ? await readFile(outputFile, "utf8") : "";
   const edge = edgeOf(settings, output, lines);
-  if (!plan.hasStoredKeys) {
+  if (Object.keys(keys.secrets).length > 0) {
     // After the Worker, so that there is one to hold it. Until then, nobody is let in.
     await run(deployment, "put the secret", {
       args: ["secret", "bulk"],

@@ -76,7 +76,8 @@ function workersDevOf(name: string): string {
 }
 
 function secretsOf({ secrets, plan }: DryRun): string {
-  if (plan.hasStoredKeys) return "none, the keys are in the KV namespace KEYS";
+  if (plan.hasStoredKeys && secrets.length === 0)
+    return "none, the keys are in the KV namespace KEYS";
   return secrets.length > 0 ? secrets.join(", ") : "none yet, deploy needs one";
 }
 

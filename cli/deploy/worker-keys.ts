@@ -39,6 +39,19 @@ export function keysOf(settings: KeySettings, plan: KeyPlan, nowMs: number): Wor
   };
 }
 
+/** The same along with the upstreams of the settings; without some, those that are there stay. */
+export function withUpstreams(
+  keys: WorkerKeys,
+  upstreams: DeploySettings["upstreams"],
+): WorkerKeys {
+  if (!upstreams) return keys;
+  return {
+    ...keys,
+    secrets: { ...keys.secrets, UPSTREAMS: JSON.stringify(upstreams) },
+    hidden: [...keys.hidden, ...formsOf(upstreams.map(({ url }) => url))],
+  };
+}
+
 function severalKeys(settings: KeySettings, plan: KeyPlan, nowMs: number): WorkerKeys {
   if (settings.secret !== undefined || settings["secret-file"] !== undefined) {
     throw new ConfigError("Cannot use keys along with a secret: give each key its own in keys");

@@ -1,9 +1,13 @@
 import type { Log } from "../../protocol/log.ts";
 import { Bridge } from "../bridge.ts";
 import { capabilitiesOf } from "../egress/egress.ts";
+import { createNameCheck } from "../egress/name-check.ts";
+import { createCloudflareTargets } from "../egress/upstream/cloudflare-targets.ts";
+import { createUpstreams } from "../egress/upstream/create-upstreams.ts";
 import { edgeLimits, helloOf } from "../limits.ts";
 import type { UsageStore } from "../users/usage.ts";
 import { Users } from "../users/users.ts";
+import { dialEdge } from "./dial-edge.ts";
 import { acceptCarrier } from "./worker-carrier.ts";
 import { workerClock } from "./worker-clock.ts";
 import { createWorkerEgress } from "./worker-egress.ts";
@@ -16,7 +20,18 @@ export function createWorkerBridge(
   log: Log,
   place: string,
 ): Bridge {
-  const egress = createWorkerEgress(settings);
+  const { dnsUrl, fetcher } = settings;
+  const { egress } = createUpstreams(settings.upstreams, {
+    clock: workerClock,
+    log,
+    random: Math.random,
+    direct: createWorkerEgress(settings),
+    dialEdge,
+    blocked: settings.reachesCloudflare
+      ? undefined
+      : createCloudflareTargets(workerClock, createNameCheck(dnsUrl, fetcher)),
+    connectTimeoutMs: settings.connectTimeoutMs,
+  });
   return new Bridge({
     clock: workerClock,
     log,

@@ -1,12 +1,16 @@
 import { messageOf } from "../../protocol/errors.ts";
 import type { Log } from "../../protocol/log.ts";
 import type { Fetch } from "../egress/dns-client.ts";
+import type { UpstreamSettings } from "../egress/upstream/upstream-settings.ts";
 import type { Access } from "../users/access.ts";
 import { accessOfWorker, type LocationHint, parseWorkerVariables } from "../worker-variables.ts";
 
 /** What a Worker is told from outside, checked. */
 export interface WorkerSettings {
   readonly access: Access;
+  readonly upstreams: readonly UpstreamSettings[];
+  /** Whether connect() reaches Cloudflare's own ranges: on a workerd elsewhere it does. */
+  readonly reachesCloudflare: boolean;
   readonly bridge: "durable" | "stateless";
   /** Where a Durable Object that does not exist yet is to be made. */
   readonly locationHint: LocationHint | undefined;
@@ -39,6 +43,8 @@ export async function readSettings(env: WorkerEnv, log: Log): Promise<WorkerSett
     const variables = parseWorkerVariables(env);
     return {
       access: accessOfWorker(variables, await storedKeysOf(env)),
+      upstreams: variables.UPSTREAMS,
+      reachesCloudflare: variables.REACHES_CLOUDFLARE,
       bridge: variables.BRIDGE,
       locationHint: variables.LOCATION_HINT,
       allowPrivate: variables.ALLOW_PRIVATE,

@@ -21,7 +21,10 @@ export interface NodeEgressOptions {
  * All that Node can do: TCP, BIND, UDP and DNS by this machine. Names are resolved here, and only
  * addresses that passed the policy are sent anything.
  */
-export function createNodeEgress({ clock, maxDials }: NodeEgressOptions): Required<Egress> {
+export function createNodeEgress({
+  clock,
+  maxDials,
+}: NodeEgressOptions): Omit<Required<Egress>, "forUser"> {
   const queue = new DialQueue(maxDials);
   return {
     connect: (target, policy, signal, caller) =>

@@ -11,6 +11,7 @@ import * as v from "valibot";
 import { ConfigError } from "../../protocol/errors.ts";
 import type { Log } from "../../protocol/log.ts";
 import { type AccessEntries, parseAccess } from "../users/access.ts";
+import { parseUpstreams, type UpstreamEntries } from "../egress/upstream/upstream-settings.ts";
 import { hasIpv6 } from "./has-ipv6.ts";
 import { serveNameService } from "./name-service.ts";
 import type { RunningEdge } from "./serve.ts";
@@ -28,6 +29,10 @@ export interface WorkerdEdgeOptions {
   readonly connectTimeoutMs: number;
   readonly maxDials: number;
   readonly bridge: "durable" | "stateless";
+  /** Ways out behind this edge. */
+  readonly upstreams?: UpstreamEntries;
+  /** False to have the Worker behave as at Cloudflare, which keeps it off its own ranges. */
+  readonly reachesCloudflare?: boolean;
   readonly log: Log;
 }
 
@@ -54,6 +59,7 @@ export async function serveWorkerdEdge(options: WorkerdEdgeOptions): Promise<Run
   }
   // The Worker would only say so in its log, and admit nobody.
   parseAccess(options.access);
+  parseUpstreams(options.upstreams ?? []);
   let child: ChildProcess | undefined;
   const folder = await mkdtemp(join(tmpdir(), "edgesocks-"));
   const names = await serveNameService();
@@ -79,7 +85,7 @@ export async function serveWorkerdEdge(options: WorkerdEdgeOptions): Promise<Run
       hasIpv6: hasIpv6(),
     });
     await writeFile(join(folder, "config.capnp"), config);
-    const started = spawnWorkerd(binary, folder, options.access);
+    const started = spawnWorkerd(binary, folder, options);
     child = started;
     const port = await portOf(started, options);
     return {
@@ -98,15 +104,15 @@ export async function serveWorkerdEdge(options: WorkerdEdgeOptions): Promise<Run
   }
 }
 
-/** Keys go by the environment: a file or a command line could be read by others. */
+/** What has secrets goes by the environment: a file or a command line could be read by others. */
 function spawnWorkerd(
   binary: string,
   folder: string,
-  { keys }: Pick<AccessEntries, "keys">,
+  { access, upstreams = [] }: Pick<WorkerdEdgeOptions, "access" | "upstreams">,
 ): ChildProcess {
   return spawn(binary, ["serve", "config.capnp", `--control-fd=${CONTROL_FD}`], {
     cwd: folder,
-    env: { EDGESOCKS_KEYS: JSON.stringify(keys) },
+    env: { EDGESOCKS_KEYS: JSON.stringify(access.keys), UPSTREAMS: JSON.stringify(upstreams) },
     stdio: ["ignore", "pipe", "pipe", "pipe"],
   });
 }

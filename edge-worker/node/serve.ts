@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import { WebSocketServer } from "ws";
 import { type Admitted, Keyring, NonceCache } from "../../protocol/admission.ts";
 import type { Log } from "../../protocol/log.ts";
+import { createDial } from "../../protocol/node/dial-carrier.ts";
 import { listenOn, requestListener } from "../../protocol/node/http-server.ts";
 import { nodeClock } from "../../protocol/node/node-clock.ts";
 import { attachCarrier, webSocketOptions } from "../../protocol/node/ws-carrier.ts";
@@ -14,6 +15,8 @@ import { edgeLimits, helloOf } from "../limits.ts";
 import { type AccessEntries, parseAccess } from "../users/access.ts";
 import { forgetfulStore } from "../users/usage.ts";
 import { Users } from "../users/users.ts";
+import { createUpstreams } from "../egress/upstream/create-upstreams.ts";
+import { parseUpstreams, type UpstreamEntries } from "../egress/upstream/upstream-settings.ts";
 import { createNodeEgress } from "./node-egress.ts";
 import { openUsageFile } from "./usage-file.ts";
 
@@ -30,6 +33,8 @@ export interface NodeEdgeOptions {
   readonly connectTimeoutMs: number;
   /** Targets that may be dialled at once; more wait for their turn. */
   readonly maxDials: number;
+  /** Ways out behind this edge. */
+  readonly upstreams?: UpstreamEntries;
   readonly log: Log;
 }
 
@@ -69,7 +74,17 @@ export async function serveEdge(options: NodeEdgeOptions): Promise<RunningEdge> 
   const nonces = new NonceCache(MAX_NONCES);
   const upgrades = new WeakMap<IncomingMessage, (user: string) => void>();
   const sockets = new WebSocketServer({ noServer: true, ...webSocketOptions });
-  const egress = createNodeEgress({ clock: nodeClock, maxDials: options.maxDials });
+  const direct = createNodeEgress({ clock: nodeClock, maxDials: options.maxDials });
+  const { egress, close: closeUpstreams } = createUpstreams(
+    parseUpstreams(options.upstreams ?? []),
+    {
+      ...options,
+      clock: nodeClock,
+      random: Math.random,
+      direct,
+      dialEdge: createDial,
+    },
+  );
   const bridge = new Bridge({
     clock: nodeClock,
     log,
@@ -114,6 +129,7 @@ export async function serveEdge(options: NodeEdgeOptions): Promise<RunningEdge> 
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
     }
     bridge.close();
+    closeUpstreams();
     users.save();
     server.closeAllConnections();
   };

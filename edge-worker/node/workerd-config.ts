@@ -20,6 +20,8 @@ export interface WorkerdConfig {
   readonly dnsUrl: string;
   /** Whether this machine has IPv6: the Worker cannot tell. */
   readonly hasIpv6: boolean;
+  /** False only to run a Worker as it is at Cloudflare, which keeps it off its own ranges. */
+  readonly reachesCloudflare?: boolean;
 }
 
 const WRANGLER = v.object({ compatibility_date: v.string() });
@@ -50,6 +52,8 @@ const edge :Workerd.Worker = (
   bindings = [
     (name = "EDGESOCKS_KEYS", fromEnvironment = "EDGESOCKS_KEYS"),
     (name = "RULES", text = ${text(JSON.stringify(config.access.rules))}),
+    (name = "UPSTREAMS", fromEnvironment = "UPSTREAMS"),
+    (name = "REACHES_CLOUDFLARE", text = ${text(config.reachesCloudflare ?? true)}),
     (name = "BRIDGE", text = ${text(config.bridge)}),
     (name = "ALLOW_PRIVATE", text = ${text(config.allowPrivate)}),
     (name = "CONNECT_TIMEOUT_MS", text = ${text(config.connectTimeoutMs)}),

@@ -7,6 +7,7 @@ import { connect, type Socket } from "node:net";
 import { hostname } from "node:os";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type RunningAgent, serveAgent } from "../../client-agent/node/serve-agent.ts";
+import type { UpstreamEntries } from "../../edge-worker/egress/upstream/upstream-settings.ts";
 import type { AccessEntries } from "../../edge-worker/users/access.ts";
 import type { RunningEdge } from "../../edge-worker/node/serve.ts";
 import { Admission } from "../../protocol/admission.ts";
@@ -21,6 +22,7 @@ export interface EdgeUnderTest {
   readonly access: AccessEntries;
   readonly allowPrivate: boolean;
   readonly connectTimeoutMs: number;
+  readonly upstreams?: UpstreamEntries;
   readonly stateFolder?: string;
 }
 

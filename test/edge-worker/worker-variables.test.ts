@@ -26,6 +26,8 @@ describe("parseWorkerVariables()", () => {
       EDGESOCKS_SECRET: SECRET,
       EDGESOCKS_KEY_ID: "default",
       RULES: [],
+      UPSTREAMS: [],
+      REACHES_CLOUDFLARE: false,
       BRIDGE: "durable",
       ALLOW_PRIVATE: false,
       CONNECT_TIMEOUT_MS: 15_000,
@@ -68,6 +70,18 @@ describe("parseWorkerVariables()", () => {
     const message = messageFor({ EDGESOCKS_SECRET: SECRET, [name]: value });
     expect(message).toMatch(new RegExp(`^Cannot use ${name}: `));
     expect(message).toContain(reason);
+  });
+
+  it("reads upstreams, and shows nothing of those that it refuses", () => {
+    const url = "socks5://ann:hunter2@proxy.example:1080";
+    const read = (upstream: object): string =>
+      messageFor({ EDGESOCKS_SECRET: SECRET, UPSTREAMS: JSON.stringify([upstream]) });
+    expect(read({ url })).toBe("no error");
+    expect(read({ url, mode: "never" })).toBe(
+      "Cannot use UPSTREAMS.0.mode: expected always or fallback",
+    );
+    expect(read({ url: `${url}/path` })).toMatch(/^Cannot use UPSTREAMS\.0\.url: expected/);
+    expect(read({ url: `${url}/path` })).not.toContain("hunter2");
   });
 
   it("shows no value, as it may be a secret in the wrong place", () => {

@@ -20,11 +20,11 @@ export function withPinnedNames(
     const isLeft = resolving === "upstream" && policy(target) !== "open";
     return target.kind !== "name" || isLeft ? target : pin(target, policy, resolve);
   };
-  const { connect, listen } = egress;
+  const { listen } = egress;
   return {
     ...egress,
-    connect: async (target, policy, signal) => {
-      return connect(await pinned(target, policy), policy, signal);
+    connect: async (target, policy, signal, caller) => {
+      return egress.connect(await pinned(target, policy), policy, signal, caller);
     },
     ...(listen && {
       listen: async (peer, policy, signal) => listen(await pinned(peer, policy), policy, signal),

@@ -17,8 +17,8 @@ export interface ProxyOptions {
  */
 export function createProxyEgress({ direct, address, ask }: ProxyOptions): Egress {
   return {
-    connect: async (target, _policy, signal) => {
-      const proxy = await reach(direct, address, signal);
+    connect: async (target, _policy, signal, caller) => {
+      const proxy = await reach(direct, address, signal, caller);
       const stop = (): void => proxy.abort(signal.reason);
       signal.addEventListener("abort", stop);
       try {
@@ -34,10 +34,15 @@ export function createProxyEgress({ direct, address, ask }: ProxyOptions): Egres
   };
 }
 
-async function reach(direct: Egress, address: Address, signal: AbortSignal): Promise<ByteChannel> {
+async function reach(
+  direct: Egress,
+  address: Address,
+  signal: AbortSignal,
+  caller: object,
+): Promise<ByteChannel> {
   try {
     // The operator has named it, so the policy for what agents name is not asked.
-    return (await direct.connect(address, () => undefined, signal)).channel;
+    return (await direct.connect(address, () => undefined, signal, caller)).channel;
   } catch (cause) {
     if (signal.aborted) throw signal.reason;
     const why = cause instanceof StreamError ? cause.reason : messageOf(cause);

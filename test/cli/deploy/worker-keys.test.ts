@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { keysOf } from "../../../cli/deploy/worker-keys.ts";
+import { keysOf, withUpstreams } from "../../../cli/deploy/worker-keys.ts";
 import { loadSettings } from "../../../cli/settings.ts";
 import { tables } from "../../../cli/tables.ts";
 import { ConfigError } from "../../../protocol/errors.ts";
@@ -89,5 +89,30 @@ describe("keysOf()", () => {
     expect(() => keys(values, changes)).toThrow(ConfigError);
     expect(() => keys(values, changes)).toThrow(reason);
     expect(() => keys(values, changes)).not.toThrow(/hunter2|the secret of/);
+  });
+});
+
+describe("withUpstreams()", () => {
+  const url = "socks5://ann:her-password@proxy.example:1080";
+
+  it("puts the upstreams as a secret, along with the keys, and hides their URLs", () => {
+    const upstreams = [{ url, mode: "always" as const }];
+    const { secrets, hidden } = withUpstreams(keys({ secret: SECRET }), upstreams);
+    expect(secrets).toEqual({
+      EDGESOCKS_SECRET: SECRET,
+      EDGESOCKS_KEYS: null,
+      UPSTREAMS: JSON.stringify(upstreams),
+    });
+    expect(hidden).toEqual(expect.arrayContaining([SECRET, url]));
+  });
+
+  it("puts them where a KV namespace has the keys", () => {
+    const stored = keys({ secret: SECRET }, { hasStoredKeys: true });
+    expect(Object.keys(withUpstreams(stored, [{ url }]).secrets)).toEqual(["UPSTREAMS"]);
+  });
+
+  it("leaves those that are there when the settings say nothing of them", () => {
+    const { secrets } = withUpstreams(keys({ secret: SECRET }), undefined);
+    expect(secrets).not.toHaveProperty("UPSTREAMS");
   });
 });

@@ -19,6 +19,7 @@ import { settled } from "../../../support/settled.ts";
 const secret = "a-secret-long-enough";
 const edgeUrl = `wss://me:${secret}@edge.example/path`;
 const target = parseAddress("a.example", 443);
+const caller = {};
 
 /** Upstreams of these entries, on a platform that is fake. */
 function created(entries: UpstreamEntries) {
@@ -45,7 +46,7 @@ function created(entries: UpstreamEntries) {
     user = "ann",
   ): Promise<{ fate: Promise<unknown> }> => {
     const way = egress.forUser?.(user) ?? egress;
-    const fate = settled(way.connect(address, () => undefined, signal));
+    const fate = settled(way.connect(address, () => undefined, signal, caller));
     await clock.run();
     return { fate };
   };

@@ -11,6 +11,7 @@ import { settled } from "../../../support/settled.ts";
 const target = parseAddress("example.com", 443);
 const bound = parseAddress("192.0.2.7", 4000);
 const peer = parseAddress("192.0.2.8", 20);
+const caller = {};
 const policy: Policy = () => undefined;
 
 /** An egress by an edge that the test plays, whose streams are `incoming`. */
@@ -24,7 +25,7 @@ async function byEdge() {
 describe("createEdgeEgress().connect()", () => {
   it("opens a stream to the target, and gives it as the channel", async () => {
     const { egress, clock, incoming, ending } = await byEdge();
-    const connecting = egress.connect(target, policy, ending.signal);
+    const connecting = egress.connect(target, policy, ending.signal, caller);
     await clock.run();
     expect(incoming[0]).toMatchObject({ command: Command.Connect, address: target });
     incoming[0]?.stream.confirm(bound);
@@ -40,7 +41,7 @@ describe("createEdgeEgress().connect()", () => {
     "passes on %s, with its text",
     async (reason) => {
       const { egress, clock, incoming, ending } = await byEdge();
-      const outcome = settled(egress.connect(target, policy, ending.signal));
+      const outcome = settled(egress.connect(target, policy, ending.signal, caller));
       await clock.run();
       incoming[0]?.stream.refuse(reason, "as the other edge says");
       await clock.run();
@@ -50,7 +51,7 @@ describe("createEdgeEgress().connect()", () => {
 
   it("takes the stream back when the signal aborts", async () => {
     const { egress, clock, incoming, ending, agent } = await byEdge();
-    const outcome = settled(egress.connect(target, policy, ending.signal));
+    const outcome = settled(egress.connect(target, policy, ending.signal, caller));
     await clock.run();
     const reason = new StreamError("timed-out", "too late");
     ending.abort(reason);
@@ -65,7 +66,7 @@ describe("createEdgeEgress().connect()", () => {
     const waiting = Promise.withResolvers<typeof agent>();
     const ending = new AbortController();
     const egress = createEdgeEgress(() => waiting.promise);
-    const outcome = settled(egress.connect(target, policy, ending.signal));
+    const outcome = settled(egress.connect(target, policy, ending.signal, caller));
     const reason = new StreamError("cancelled", "gone");
     ending.abort(reason);
     waiting.resolve(agent);
@@ -76,7 +77,7 @@ describe("createEdgeEgress().connect()", () => {
 
   it("leaves the connection to its owner afterwards", async () => {
     const { egress, clock, incoming, ending, agent } = await byEdge();
-    const connecting = egress.connect(target, policy, ending.signal);
+    const connecting = egress.connect(target, policy, ending.signal, caller);
     await clock.run();
     incoming[0]?.stream.confirm(bound);
     await clock.run();
@@ -88,7 +89,7 @@ describe("createEdgeEgress().connect()", () => {
 
   it("fails with edge-unavailable when the session is lost", async () => {
     const { egress, clock, carriers, ending } = await byEdge();
-    const outcome = settled(egress.connect(target, policy, ending.signal));
+    const outcome = settled(egress.connect(target, policy, ending.signal, caller));
     await clock.run();
     carriers.cut();
     await clock.run();

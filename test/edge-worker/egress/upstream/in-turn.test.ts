@@ -80,7 +80,7 @@ describe("SharedTime.dial()", () => {
     const dial = (left: number) =>
       settled(
         time.dial(left, (signal) => {
-          const fake = new FakeDial(target, signal);
+          const fake = new FakeDial(target, signal, {});
           dials.push(fake);
           return fake.connection;
         }),

@@ -11,6 +11,7 @@ import { FakeEgress } from "../../../support/fake-egress.ts";
 import { settled } from "../../../support/settled.ts";
 
 const name = parseAddress("a.example", 443);
+const caller = {};
 const { signal } = new AbortController();
 
 const policyOf = (allowPrivate: boolean, ...rules: object[]) => {
@@ -36,7 +37,7 @@ async function askedFor(
     resolve,
     resolving,
   );
-  const connecting = settled(pinned.connect(target, policy, signal));
+  const connecting = settled(pinned.connect(target, policy, signal, caller));
   const failure = await Promise.race([connecting, new Promise((r) => setImmediate(r))]);
   return { asked: egress.dials.map((dial) => formatAddress(dial.target)), resolved, failure };
 }
@@ -86,7 +87,7 @@ describe("withPinnedNames()", () => {
   it("denies a name where nothing could resolve it", async () => {
     const connect: FakeEgress["connect"] = () => Promise.reject(new Error("asked"));
     const pinned = withPinnedNames({ connect }, undefined, "here");
-    const denied = pinned.connect(name, open, signal);
+    const denied = pinned.connect(name, open, signal, caller);
     await expect(denied).rejects.toMatchObject({ reason: "denied" });
   });
 

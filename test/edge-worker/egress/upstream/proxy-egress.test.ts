@@ -18,7 +18,7 @@ async function dialling(ask = (proxy: ByteChannel) => answered(proxy)) {
   const direct = new FakeEgress();
   const ending = new AbortController();
   const egress = createProxyEgress({ direct, address, ask });
-  const fate = settled(egress.connect(target, denyAll, ending.signal));
+  const fate = settled(egress.connect(target, denyAll, ending.signal, {}));
   return { dial: direct.dials[0] as FakeDial, ending, fate };
 }
 

@@ -56,7 +56,7 @@ function routed({ upstreams = [], names }: Setup) {
   const ending = new AbortController();
   /** A dial, once all that happens at once has happened. */
   const dial = async (address = target) => {
-    const fate = settled(egress.connect(address, policy, ending.signal));
+    const fate = settled(egress.connect(address, policy, ending.signal, {}));
     await clock.run();
     return { fate };
   };
