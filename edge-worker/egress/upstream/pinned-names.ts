@@ -27,7 +27,8 @@ export function withPinnedNames(
       return egress.connect(await pinned(target, policy), policy, signal, caller);
     },
     ...(listen && {
-      listen: async (peer, policy, signal) => listen(await pinned(peer, policy), policy, signal),
+      listen: async (peer, policy, signal, latest) =>
+        listen(await pinned(peer, policy), policy, signal, latest),
     }),
   };
 }

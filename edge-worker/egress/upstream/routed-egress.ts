@@ -28,8 +28,10 @@ export function createRoutedEgress(options: RoutedEgressOptions, user = NOBODY):
   const routes = new Routes(direct, upstreams, user);
   const all: Omit<Required<Egress>, "forUser"> = {
     connect: (...dial) => connect(options, routes, dial),
-    listen: async (peer, policy, signal) =>
-      inTurn(routes.able("listen", peer, "bind"), (way) => way.listen(peer, policy, signal)),
+    listen: async (peer, policy, signal, latest) =>
+      inTurn(routes.able("listen", peer, "bind"), (way) =>
+        way.listen(peer, policy, signal, latest),
+      ),
     associate: (policy, deliver) => RoutedAssociation.open(routes, policy, deliver),
     resolve: async (name, policy) =>
       inTurn(routes.able("resolve", name, "resolve"), (way) => way.resolve(name, policy)),
