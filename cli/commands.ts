@@ -54,6 +54,7 @@ export async function startLocal(
       gate: gateOf(settings),
       udp: udpOf(settings),
       isolate: settings.isolate,
+      open: settings.open,
       log,
     });
     return {
@@ -90,6 +91,7 @@ export async function startAgent(
     gate: gateOf(settings),
     udp: udpOf(settings),
     isolate: settings.isolate,
+    open: settings.open,
     log,
   });
   const admin = agent.admin ? ` admin ${formatEndpoint(agent.admin)}` : "";

@@ -87,6 +87,12 @@ const listener = {
 } as const satisfies SettingsTable;
 
 const access = {
+  open: {
+    schema: v.picklist(["honest", "adaptive", "fast"], "expected honest, adaptive or fast"),
+    value: "mode",
+    fallback: "honest",
+    help: "When clients are told of success: once the target answers, at once where it did of late, or at once",
+  },
   isolate: {
     schema: v.picklist(["none", "user"], "expected none or user"),
     value: "kind",

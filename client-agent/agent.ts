@@ -6,7 +6,7 @@ import { type Isolation, Uplinks } from "./carriers/uplinks.ts";
 import type { FragmentLimits } from "./listeners/fragments.ts";
 import { FrontDoor } from "./listeners/front-door.ts";
 import { Gate, type GateSettings } from "./listeners/gate.ts";
-import { Gateway } from "./listeners/gateway.ts";
+import { Gateway, type OpenMode } from "./listeners/gateway.ts";
 import type { OpenUdp } from "./listeners/udp-relay.ts";
 import type { Users } from "./listeners/users.ts";
 import { Metrics } from "./observe/metrics.ts";
@@ -29,6 +29,7 @@ export interface AgentOptions {
   readonly handshakeTimeoutMs: number;
   readonly gate: GateSettings;
   readonly isolate: Isolation;
+  readonly open: OpenMode;
   readonly openUdp: OpenUdp;
   readonly udp: AgentUdp;
 }
@@ -54,7 +55,13 @@ export function createAgent(options: AgentOptions): Agent {
   const metrics = new Metrics();
   const uplinkOptions = { ...options, metrics, hello, datagramBytes: udp.uplinkBytes };
   const uplinks = new Uplinks(options.isolate, () => new Uplink(uplinkOptions));
-  const gateway = new Gateway({ log, metrics, session: (user) => uplinks.session(user) });
+  const gateway = new Gateway({
+    clock,
+    open: options.open,
+    log,
+    metrics,
+    session: (user) => uplinks.session(user),
+  });
   const gate = new Gate(options.gate);
   const door = new FrontDoor({
     gate,

@@ -1,4 +1,4 @@
-import type { Address } from "../../protocol/address.ts";
+import { type Address, UNSPECIFIED } from "../../protocol/address.ts";
 import type { ByteChannel, RelayTotals } from "../../protocol/channel.ts";
 import { messageOf, reasonOf, StreamError } from "../../protocol/errors.ts";
 import type { Log } from "../../protocol/log.ts";
@@ -6,18 +6,30 @@ import type { Session } from "../../protocol/session.ts";
 import type { Stream } from "../../protocol/stream.ts";
 import { Command } from "../../protocol/wire.ts";
 import type { Metrics } from "../observe/metrics.ts";
+import type { Clock } from "../../protocol/clock.ts";
+import { KnownTargets } from "./known-targets.ts";
 import type { ClientRequest } from "./request.ts";
 
+/**
+ * When the client of a CONNECT is told of success: once the target has answered ("honest"), at once
+ * ("fast"), or at once for a target that answered of late ("adaptive"). What then fails breaks the
+ * client's connection instead of refusing it, and saves a round trip to the edge otherwise.
+ */
+export type OpenMode = "honest" | "adaptive" | "fast";
+
 export interface GatewayOptions {
+  readonly clock: Clock;
+  readonly open: OpenMode;
   readonly log: Log;
   readonly metrics: Metrics;
   /** A session to open a user's streams in, or StreamError "edge-unavailable". */
   readonly session: (user: string | undefined) => Promise<Session>;
 }
 
-/** A stream that the edge has answered. */
+/** A stream that the edge has answered, or is expected to. */
 export interface Opened {
   readonly stream: Stream;
+  /** UNSPECIFIED before the answer. */
   readonly bound: Address;
   /** What the client sent behind its request and the OPEN had no room for. */
   readonly rest: Uint8Array;
@@ -28,9 +40,11 @@ const commands: ReadonlySet<number> = new Set(Object.values(Command));
 /** Where every listener gets its streams, and where they are counted. */
 export class Gateway {
   readonly #options: GatewayOptions;
+  readonly #known: KnownTargets;
 
   constructor(options: GatewayOptions) {
     this.#options = options;
+    this.#known = new KnownTargets(options.clock);
   }
 
   /** Opens a stream for as long as `client` does not break. A failure is counted, then thrown. */
@@ -47,11 +61,35 @@ export class Gateway {
       const { stream, sent } = session.open(command, address, early);
       // A client that breaks off does not wait for the answer, nor must the edge go on dialling.
       client.onceFailed((reason) => stream.abort(reason));
-      return { stream, bound: await stream.answer(), rest: early.subarray(sent) };
+      const rest = early.subarray(sent);
+      const answer = command === Command.Connect ? this.#watch(address, stream) : stream.answer();
+      if (!this.#isExpected(command, address)) return { stream, bound: await answer, rest };
+      // The stream fails along with its answer, and takes the client's connection with it.
+      answer.catch((error: unknown) => this.countFailure(error));
+      return { stream, bound: UNSPECIFIED, rest };
     } catch (error) {
       this.countFailure(error);
       throw error;
     }
+  }
+
+  /** The answer to a CONNECT, from which is learnt what to expect the next time. */
+  async #watch(address: Address, stream: Stream): Promise<Address> {
+    if (this.#options.open !== "adaptive") return stream.answer();
+    try {
+      const bound = await stream.answer();
+      this.#known.add(address);
+      return bound;
+    } catch (error) {
+      this.#known.delete(address);
+      throw error;
+    }
+  }
+
+  /** Whether the client need not wait for the answer. */
+  #isExpected(command: number, address: Address): boolean {
+    if (command !== Command.Connect || this.#options.open === "honest") return false;
+    return this.#options.open === "fast" || this.#known.has(address);
   }
 
   /** Counts a request that is answered with a failure. */

@@ -4,6 +4,7 @@ import { createDial } from "../../protocol/node/dial-carrier.ts";
 import { nodeClock } from "../../protocol/node/node-clock.ts";
 import { type AgentUdp, createAgent } from "../agent.ts";
 import type { Isolation } from "../carriers/uplinks.ts";
+import type { OpenMode } from "../listeners/gateway.ts";
 import type { GateSettings } from "../listeners/gate.ts";
 import { createUsers } from "../listeners/users.ts";
 import { type AdminServer, serveAdmin } from "./admin.ts";
@@ -37,6 +38,7 @@ export interface NodeAgentOptions {
   readonly gate: GateSettings;
   readonly udp: UdpSettings;
   readonly isolate: Isolation;
+  readonly open: OpenMode;
   readonly log: Log;
 }
 
@@ -64,6 +66,7 @@ export async function serveAgent(options: NodeAgentOptions): Promise<RunningAgen
     handshakeTimeoutMs,
     gate: options.gate,
     isolate: options.isolate,
+    open: options.open,
     openUdp: createOpenUdp(options.udp.queueBytes),
     udp: options.udp,
   });

@@ -24,6 +24,7 @@ describe("createAgent()", () => {
       handshakeTimeoutMs: 30_000,
       gate: openGate,
       isolate: "none",
+      open: "honest",
       udp: udpSettings,
       openUdp: () => Promise.reject(new Error("There is no UDP here")),
     });

@@ -49,6 +49,7 @@ export function describeEdge(name: string, start: StartEdge): void {
       gate: openGate,
       udp: udpSettings,
       isolate: "none",
+      open: "honest",
       log: recordedLog(),
     });
 

@@ -48,6 +48,7 @@ export async function startAgentAndEdge(changes: Changes = {}): Promise<AgentAnd
     gate: openGate,
     udp: udpSettings,
     isolate: "none",
+    open: "honest",
     log: watched.log,
     ...agentChanges,
   });

@@ -29,7 +29,13 @@ export async function clientAtDoor(
     gate: new Gate(openGate),
     fragmentLimits: udpSettings.fragmentLimits,
     openUdp: () => Promise.reject(new Error("There is no UDP here")),
-    gateway: new Gateway({ log, metrics, session: options.session ?? (async () => agent) }),
+    gateway: new Gateway({
+      clock,
+      open: "honest",
+      log,
+      metrics,
+      session: options.session ?? (async () => agent),
+    }),
     ...options,
   });
   let isServed = false;

@@ -179,6 +179,7 @@ async function probe(runtime: string): Promise<ProbeReport> {
     gate: openGate,
     udp: udpSettings,
     isolate: "none",
+    open: "honest",
     log,
   });
   await connected;

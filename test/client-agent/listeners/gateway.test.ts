@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { Gateway } from "../../../client-agent/listeners/gateway.ts";
+import { Gateway, type OpenMode } from "../../../client-agent/listeners/gateway.ts";
 import { Metrics } from "../../../client-agent/observe/metrics.ts";
-import { parseAddress } from "../../../protocol/address.ts";
+import { parseAddress, UNSPECIFIED } from "../../../protocol/address.ts";
 import { StreamError } from "../../../protocol/errors.ts";
 import { Command } from "../../../protocol/wire.ts";
 import { FakeChannel } from "../../support/fake-channel.ts";
@@ -18,11 +18,17 @@ const target = {
 const bound = parseAddress("192.0.2.7", 4000);
 const nothing = new Uint8Array();
 
-async function gatewayWith(session?: () => Promise<never>) {
+async function gatewayWith(session?: () => Promise<never>, open: OpenMode = "honest") {
   const pair: SessionPair = await sessionPair();
   const metrics = new Metrics();
   const log = recordedLog();
-  const gateway = new Gateway({ log, metrics, session: session ?? (async () => pair.agent) });
+  const gateway = new Gateway({
+    clock: pair.clock,
+    open,
+    log,
+    metrics,
+    session: session ?? (async () => pair.agent),
+  });
   return { ...pair, gateway, log, metric: (series: string) => metricValue(metrics, series) };
 }
 
@@ -67,6 +73,58 @@ describe("Gateway.open()", () => {
     await clock.run();
     expect(opening.now).toMatchObject({ reason: "connection-reset" });
     expect(agent.streamCount).toBe(0);
+  });
+});
+
+describe("Gateway.open() before the answer", () => {
+  async function opening(mode: OpenMode) {
+    const parts = await gatewayWith(undefined, mode);
+    const open = async (command: Command = Command.Connect) => {
+      const client = new FakeChannel();
+      const opened = fateOf(parts.gateway.open({ ...target, command }, client, nothing));
+      await parts.clock.run();
+      return { opened, served: parts.incoming.at(-1)?.stream };
+    };
+    return { ...parts, open };
+  }
+
+  it("never opens where it is to be honest", async () => {
+    const { open, clock } = await opening("honest");
+    const first = await open();
+    first.served?.confirm(bound);
+    await clock.run();
+    expect((await open()).opened.now).toBe("pending");
+  });
+
+  it("opens at once where it is to be fast, for CONNECT alone", async () => {
+    const { open } = await opening("fast");
+    expect((await open()).opened.now).toMatchObject({ bound: UNSPECIFIED });
+    expect((await open(Command.Bind)).opened.now).toBe("pending");
+    expect((await open(Command.Resolve)).opened.now).toBe("pending");
+  });
+
+  it("expects a target to answer that did so of late, until it does not", async () => {
+    const { open, clock, metric } = await opening("adaptive");
+    const first = await open();
+    expect(first.opened.now).toBe("pending");
+    first.served?.confirm(bound);
+    await clock.run();
+    const second = await open();
+    expect(second.opened.now).toMatchObject({ bound: UNSPECIFIED });
+    second.served?.refuse("connection-refused", "no");
+    await clock.run();
+    expect(await metric('edgesocks_requests_failed_total{reason="connection-refused"}')).toBe(1);
+    expect((await open()).opened.now).toBe("pending");
+  });
+
+  it("breaks the stream whose answer is a failure", async () => {
+    const { gateway, clock, incoming } = await opening("fast");
+    const { stream } = await gateway.open(target, new FakeChannel(), nothing);
+    await clock.run();
+    const reading = fateOf(stream.read());
+    incoming[0]?.stream.refuse("denied", "no");
+    await clock.run();
+    expect(reading.now).toMatchObject({ reason: "denied" });
   });
 });
 

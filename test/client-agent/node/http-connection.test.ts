@@ -100,6 +100,8 @@ describe("HttpConnection.prepare()", () => {
       },
     };
     const gateway = new Gateway({
+      clock: nodeClock,
+      open: "honest",
       log: recordedLog(),
       metrics: new Metrics(),
       session: () => Promise.reject(new Error("The edge was asked")),

@@ -39,6 +39,7 @@ async function startAgent(
     gate: openGate,
     udp: udpSettings,
     isolate: "none",
+    open: "honest",
     log: watched.log,
     ...changes,
   });
