@@ -1,4 +1,5 @@
 import ipaddr from "ipaddr.js";
+import { Crowd } from "../../protocol/crowd.ts";
 import type { FailureReason } from "../../protocol/errors.ts";
 import { WaitingRoom } from "./waiting-room.ts";
 
@@ -34,19 +35,23 @@ export interface Visit {
 export class Gate {
   readonly #settings: GateSettings;
   readonly #waitingRoom: WaitingRoom;
-  readonly #countByHost = new Map<string, number>();
-  #count = 0;
+  readonly #crowd: Crowd;
 
   constructor(settings: GateSettings) {
     this.#settings = settings;
     this.#waitingRoom = new WaitingRoom(settings.maxHandshakes);
+    this.#crowd = new Crowd({
+      max: settings.maxClients,
+      maxPerPlace: settings.maxClientsPerAddress,
+    });
   }
 
   /** A client from the IP address `host` begins its handshake; `crowdOut` ends that when others come. */
   arrive(host: string, crowdOut: () => void): Visit {
     const { allow } = this.#settings;
     const isAllowed = allow.length === 0 || allow.some((range) => isWithin(host, range));
-    const state = { isInside: false, isRefused: false, isCrowdedOut: false };
+    const state = { isRefused: false, isCrowdedOut: false };
+    let goOut: (() => void) | undefined;
     const stopWaiting = this.#waitingRoom.take(host, () => {
       state.isCrowdedOut = true;
       crowdOut();
@@ -61,36 +66,18 @@ export class Gate {
       },
       enter: () => {
         stopWaiting();
-        if (state.isInside) return undefined;
-        const refusal = isAllowed ? this.#fullnessFor(host) : "denied";
-        state.isRefused = refusal !== undefined;
-        state.isInside = refusal === undefined;
-        if (state.isInside) this.#add(host, 1);
-        return refusal;
+        if (goOut) return undefined;
+        if (isAllowed) goOut = this.#crowd.enter(host);
+        state.isRefused = goOut === undefined;
+        if (goOut) return undefined;
+        return isAllowed ? "general" : "denied";
       },
       leave: () => {
         stopWaiting();
-        if (state.isInside) this.#add(host, -1);
-        state.isInside = false;
+        goOut?.();
+        goOut = undefined;
       },
     };
-  }
-
-  #fullnessFor(host: string): FailureReason | undefined {
-    const { maxClients, maxClientsPerAddress } = this.#settings;
-    const isFull = this.#count >= maxClients || this.#countOf(host) >= maxClientsPerAddress;
-    return isFull ? "general" : undefined;
-  }
-
-  #add(host: string, change: 1 | -1): void {
-    this.#count += change;
-    const count = this.#countOf(host) + change;
-    if (count > 0) this.#countByHost.set(host, count);
-    else this.#countByHost.delete(host);
-  }
-
-  #countOf(host: string): number {
-    return this.#countByHost.get(host) ?? 0;
   }
 }
 

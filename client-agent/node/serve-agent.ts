@@ -1,5 +1,6 @@
 import type { Admission } from "../../protocol/admission.ts";
 import type { Log } from "../../protocol/log.ts";
+import { type AdminServer, serveAdmin } from "../../protocol/node/admin-server.ts";
 import { createDial } from "../../protocol/node/dial-carrier.ts";
 import { nodeClock } from "../../protocol/node/node-clock.ts";
 import { type AgentUdp, createAgent } from "../agent.ts";
@@ -7,7 +8,6 @@ import type { Isolation } from "../carriers/uplinks.ts";
 import type { OpenMode } from "../listeners/gateway.ts";
 import type { GateSettings } from "../listeners/gate.ts";
 import { createUsers } from "../listeners/users.ts";
-import { type AdminServer, serveAdmin } from "./admin.ts";
 import { checkDescriptorLimit } from "./descriptor-limit.ts";
 import { hashPasswords, type Password } from "./hash-passwords.ts";
 import { HttpProxy } from "./http-proxy.ts";

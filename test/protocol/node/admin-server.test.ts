@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { type AdminServer, serveAdmin } from "../../../client-agent/node/admin.ts";
+import { type AdminServer, serveAdmin } from "../../../protocol/node/admin-server.ts";
 import { Metrics } from "../../../client-agent/observe/metrics.ts";
 
 const servers: AdminServer[] = [];

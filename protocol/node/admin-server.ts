@@ -1,7 +1,12 @@
 import { createServer } from "node:http";
 import { Hono } from "hono";
-import { listenOn, requestListener } from "../../protocol/node/http-server.ts";
-import type { Metrics } from "../observe/metrics.ts";
+import { listenOn, requestListener } from "./http-server.ts";
+
+/** What an operator may ask for, in the Prometheus exposition format. */
+export interface Exposition {
+  readonly contentType: string;
+  text(): Promise<string>;
+}
 
 export interface AdminServer {
   readonly host: string;
@@ -9,11 +14,11 @@ export interface AdminServer {
   close(): void;
 }
 
-/** Serves what an operator wants to know: `/healthz` and `/metrics` (Prometheus). */
+/** Serves what an operator wants to know of either end: `/healthz` and `/metrics`. */
 export async function serveAdmin(
   host: string,
   port: number,
-  metrics: Metrics,
+  metrics: Exposition,
 ): Promise<AdminServer> {
   const app = new Hono();
   app.get("/healthz", (context) => context.text("ok\n"));
