@@ -1,22 +1,21 @@
 import { randomBytes } from "node:crypto";
-import { createSecureContext } from "node:tls";
 import { isLoopback } from "./loopback.ts";
 import type { GateSettings } from "../client-agent/listeners/gate.ts";
 import type { Password } from "../client-agent/node/hash-passwords.ts";
-import { type Endpoint, serveAgent, type UdpSettings } from "../client-agent/node/serve-agent.ts";
-import type { UpstreamEntries } from "../edge-worker/egress/upstream/upstream-settings.ts";
-import { type RunningEdge, serveEdge } from "../edge-worker/node/serve.ts";
+import { serveAgent, type UdpSettings } from "../client-agent/node/serve-agent.ts";
+import type { GuardSettings } from "../edge-worker/client-guard.ts";
+import { type NodeEdgeOptions, type RunningEdge, serveEdge } from "../edge-worker/node/serve.ts";
 import { findWorkerd, serveWorkerdEdge } from "../edge-worker/node/serve-workerd.ts";
-import type { AccessEntries } from "../edge-worker/users/access.ts";
-import { ConfigError, messageOf } from "../protocol/errors.ts";
+import type { TlsFiles } from "../edge-worker/node/tls-files.ts";
+import { ConfigError } from "../protocol/errors.ts";
 import type { Log } from "../protocol/log.ts";
+import { formatEndpoint, type ListenEndpoint } from "../protocol/node/listening.ts";
 import type { Service } from "./lifecycle.ts";
 import { createLog } from "./logger.ts";
 import { createReload } from "./reload.ts";
 import { createAdmission, readAccess, readSecret } from "./secret.ts";
 import type { FilePlace, SettingsOf, StartContext } from "./settings.ts";
-import { readText } from "./sources.ts";
-import type { tables } from "./tables.ts";
+import { tables } from "./tables.ts";
 import { warnOfPasswords } from "./warn-of-passwords.ts";
 
 type Tables = typeof tables;
@@ -35,7 +34,9 @@ export async function startLocal(
   const keyId = "local";
   const runtime = settings.runtime ?? (findWorkerd() === undefined ? "node" : "workerd");
   const edge = await startRuntime(runtime, log, {
-    ...settings["edge-listen"],
+    listen: [settings["edge-listen"]],
+    listenPlain: [],
+    guard: ownGuard,
     access: { keys: [{ id: keyId, secret }], rules: [] },
     allowPrivate: true,
     connectTimeoutMs: settings["connect-timeout"],
@@ -43,7 +44,7 @@ export async function startLocal(
     bridge: "durable",
   });
   try {
-    const url = `ws://${formatEndpoint(edge)}/`;
+    const url = `ws://${formatEndpoint({ ...settings["edge-listen"], port: edge.port })}/`;
     const agent = await serveAgent({
       listen: settings.listen,
       admin: settings.admin,
@@ -60,6 +61,7 @@ export async function startLocal(
     return {
       ready: `socks ${formatEndpoint(agent.listen)} admin ${formatEndpoint(agent.admin ?? settings.admin)} edge ${url} (${runtime})`,
       failed: edge.failed,
+      drainMs: settings["drain-timeout"],
       stop: async (drainMs) => {
         await agent.stop(drainMs);
         await edge.stop(0);
@@ -96,7 +98,8 @@ export async function startAgent(
   });
   const admin = agent.admin ? ` admin ${formatEndpoint(agent.admin)}` : "";
   const ready = `socks ${formatEndpoint(agent.listen)}${admin} edge ${settings.edge.href}`;
-  return { ready, stop: (drainMs) => agent.stop(drainMs) };
+  const drainMs = settings["drain-timeout"];
+  return { ready, drainMs, stop: (withinMs) => agent.stop(withinMs) };
 }
 
 /** `edgesocks edge`: the edge alone. */
@@ -104,12 +107,16 @@ export async function startEdge(
   settings: EdgeSettings,
   { load }: Pick<StartContext<EdgeSettings>, "load">,
 ): Promise<Service> {
-  const tls = readTls(settings);
+  const tls = tlsFilesOf(settings);
+  const { runtime, admin } = settings;
   const log = createLog(settings);
   const stateFolder = settings["state-dir"];
-  const edge = await startRuntime(settings.runtime, log, {
-    ...settings.listen,
+  const edge = await startRuntime(runtime, log, {
+    listen: settings.listen,
+    listenPlain: settings["listen-plain"] ?? [],
     ...(tls ? { tls } : {}),
+    ...(admin ? { admin } : {}),
+    guard: guardOf(settings),
     access: readAccess(settings),
     ...(stateFolder === undefined ? {} : { stateFolder }),
     upstreams: settings.upstreams,
@@ -118,8 +125,11 @@ export async function startEdge(
     maxDials: settings["max-dials"],
     bridge: settings.bridge,
   });
-  const scheme = tls ? "wss" : "ws";
-  const ready = `edge ${scheme}://${formatEndpoint(edge)}/ (${settings.runtime})`;
+  const urls = [
+    ...edge.listen.map((endpoint) => urlOf(endpoint, tls ? "wss" : "ws")),
+    ...edge.listenPlain.map((endpoint) => urlOf(endpoint, "ws")),
+  ];
+  const served = edge.admin ? ` admin ${formatEndpoint(edge.admin)}` : "";
   const reload = createReload({
     settings,
     load,
@@ -127,17 +137,19 @@ export async function startEdge(
     taken: ["keys", "rules", "secret", "secret-file", "key-id"],
     log,
   });
-  return { ready, failed: edge.failed, reload, stop: (drainMs) => edge.stop(drainMs) };
+  return {
+    ready: `edge ${urls.join(" ")}${served} (${runtime})`,
+    failed: edge.failed,
+    drainMs: settings["drain-timeout"],
+    reload: () => {
+      reload();
+      void edge.renew();
+    },
+    stop: (drainMs) => edge.stop(drainMs),
+  };
 }
 
-interface RuntimeOptions extends Endpoint {
-  readonly access: AccessEntries;
-  readonly upstreams?: UpstreamEntries;
-  readonly stateFolder?: string;
-  readonly tls?: { readonly cert: string; readonly key: string };
-  readonly allowPrivate: boolean;
-  readonly connectTimeoutMs: number;
-  readonly maxDials: number;
+interface RuntimeOptions extends Omit<NodeEdgeOptions, "log"> {
   readonly bridge: "durable" | "stateless";
 }
 
@@ -147,29 +159,54 @@ function startRuntime(
   options: RuntimeOptions,
 ): Promise<RunningEdge> {
   if (runtime === "node") return serveEdge({ ...options, log });
-  if (options.tls) {
-    throw new ConfigError("Cannot use --tls-cert with --runtime workerd: put a TLS proxy in front");
-  }
-  return serveWorkerdEdge({ ...options, log });
+  refuseOnWorkerd(options);
+  const listen = [...options.listen, ...options.listenPlain];
+  return serveWorkerdEdge({ ...options, listen, log });
 }
 
-function readTls(settings: EdgeSettings): { cert: string; key: string } | undefined {
-  const { "tls-cert": cert, "tls-key": key } = settings;
-  if (cert === undefined && key === undefined) return undefined;
-  if (cert !== undefined && key !== undefined) return readPair(cert, key);
+/** workerd has the sockets to itself, and tells the Worker nothing of who is at their other end. */
+function refuseOnWorkerd({ tls, admin, guard }: RuntimeOptions): void {
+  const { ranges, isUnixTrusted } = guard.proxies;
+  const refused = [
+    tls && "--tls-cert with --runtime workerd: put a TLS proxy in front",
+    admin && "--admin with --runtime workerd: only the edge on Node counts",
+    (ranges.length > 0 || isUnixTrusted) &&
+      "--trusted-proxies with --runtime workerd: it does not see who connects",
+  ].find((text) => typeof text === "string");
+  if (refused !== undefined) throw new ConfigError(`Cannot use ${refused}`);
+}
+
+function tlsFilesOf(settings: EdgeSettings): TlsFiles | undefined {
+  const { "tls-cert": certFile, "tls-key": keyFile } = settings;
+  if (certFile === undefined && keyFile === undefined) return undefined;
+  if (certFile !== undefined && keyFile !== undefined) return { certFile, keyFile };
   throw new ConfigError("Cannot use --tls-cert without --tls-key: TLS needs both");
 }
 
-/** @throws ConfigError for files that are no certificate and its key */
-function readPair(certFile: string, keyFile: string): { cert: string; key: string } {
-  const pair = { cert: readText(certFile), key: readText(keyFile) };
-  try {
-    createSecureContext(pair);
-    return pair;
-  } catch (cause) {
-    const text = `Cannot use ${certFile} with ${keyFile} for TLS: ${messageOf(cause)}`;
-    throw new ConfigError(text, { cause });
+function guardOf(settings: EdgeSettings): GuardSettings {
+  const fields = settings["forwarded-headers"];
+  if (fields.includes("forwarded") && fields.includes("x-forwarded-for")) {
+    throw new ConfigError(
+      "Cannot use forwarded-headers with both forwarded and x-forwarded-for: a proxy that sets one passes on the other as a client made it up",
+    );
   }
+  return {
+    maxConnections: settings["max-connections"],
+    maxConnectionsPerAddress: settings["max-connections-per-address"],
+    proxies: { ranges: [], isUnixTrusted: false, ...settings["trusted-proxies"], fields },
+  };
+}
+
+/** The edge of `local` has but one agent, on this machine. */
+const ownGuard: GuardSettings = {
+  maxConnections: tables.edge["max-connections"].fallback,
+  maxConnectionsPerAddress: tables.edge["max-connections-per-address"].fallback,
+  proxies: { ranges: [], isUnixTrusted: false, fields: [] },
+};
+
+function urlOf(endpoint: ListenEndpoint, scheme: "ws" | "wss"): string {
+  const text = formatEndpoint(endpoint);
+  return "path" in endpoint ? text : `${scheme}://${text}/`;
 }
 
 function gateOf(settings: LocalSettings | AgentSettings): GateSettings {
@@ -205,8 +242,4 @@ function usersOf(
     `Cannot listen on ${formatEndpoint(listen)} without users: others could use the port. ` +
       `Set EDGESOCKS_USERS=NAME:PASSWORD, or users = ["NAME:PASSWORD"] in edgesocks.toml`,
   );
-}
-
-function formatEndpoint({ host, port }: Endpoint): string {
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }

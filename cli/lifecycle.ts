@@ -10,6 +10,8 @@ export interface Service {
   readonly failed?: Promise<Error> | undefined;
   /** Reads its settings again; undefined where a change needs a new start. Never throws. */
   readonly reload?: () => void;
+  /** How long open connections may take to end after a signal. */
+  readonly drainMs: number;
   /** Drains for at most `drainMs`, then ends what is left. */
   stop(drainMs: number): Promise<void>;
 }
@@ -19,8 +21,6 @@ export const EXIT_USAGE = 2;
 const EXIT_FAILURE = 1;
 /** As a shell reports a process that a signal ended. */
 const EXIT_SIGNAL = 130;
-/** SIGINT and SIGTERM end the process within 5 s; this leaves room for the closing itself. */
-const DRAIN_MS = 3000;
 
 /**
  * Starts a service, says that it is ready, and ends the process when a signal asks for it. SIGHUP,
@@ -41,7 +41,7 @@ export async function serveUntilSignal(
   const stop = (): void => {
     if (isStopping) process.exit(EXIT_SIGNAL);
     isStopping = true;
-    service.stop(DRAIN_MS).then(() => process.exit(0), exitWith);
+    service.stop(service.drainMs).then(() => process.exit(0), exitWith);
   };
   void service.failed?.then((error) => {
     if (!isStopping) exitWith(error);
@@ -79,7 +79,9 @@ export async function runToEnd(task: (signal: AbortSignal) => Promise<void> | vo
 /** One line on stderr, and the exit code that fits: 2 for what the user can mend, else 1. */
 export function exitWith(error: unknown): never {
   const usage = error instanceof ConfigError ? error.message : listenProblem(error);
-  process.stderr.write(`edgesocks: ${usage ?? messageOf(error)}\n`);
+  // A file name, or what another program has said, may have line breaks of its own.
+  const line = (usage ?? messageOf(error)).replaceAll(/\s*[\r\n]\s*/g, " ");
+  process.stderr.write(`edgesocks: ${line}\n`);
   process.exit(usage === undefined ? EXIT_FAILURE : EXIT_USAGE);
 }
 
@@ -95,6 +97,7 @@ function listenProblem(error: unknown): string | undefined {
   const problem = problemByErrno[String(error.code)];
   if (problem === undefined) return undefined;
   const host = "address" in error ? error.address : "hostname" in error ? error.hostname : "";
-  const port = "port" in error ? `:${String(error.port)}` : "";
+  // A Unix socket has the port -1.
+  const port = "port" in error && error.port !== -1 ? `:${String(error.port)}` : "";
   return `Cannot listen on ${String(host)}${port}: ${problem}`;
 }

@@ -3,6 +3,7 @@ import { findPackageJSON } from "node:module";
 import { Command, CommanderError, Option } from "commander";
 import * as v from "valibot";
 import { ConfigError } from "../protocol/errors.ts";
+import { checkHealth } from "./health.ts";
 import { startAgent, startEdge, startLocal } from "./commands.ts";
 import { deploy } from "./deploy/deploy.ts";
 import { hashPasswordEntry } from "./hash-password.ts";
@@ -58,6 +59,12 @@ function createProgram(): Command {
     .action(async (name?: string) => {
       process.stdout.write(`${await hashPasswordEntry(name)}\n`);
     });
+  program
+    .command("health")
+    .description("Ask a /healthz page; exit code 0 when it says ok, else 1")
+    .argument("<url>", "such as http://127.0.0.1:1081/healthz")
+    .helpOption("-h, --help", "Show this help")
+    .action(checkHealth);
   return program;
 }
 

@@ -5,6 +5,13 @@ import { PHC_PREFIX, parsePasswordHash } from "../client-agent/listeners/passwor
 import type { Password } from "../client-agent/node/hash-passwords.ts";
 import { describeIssue } from "../edge-worker/users/access.ts";
 import { messageOf } from "../protocol/errors.ts";
+import type { ListenEndpoint } from "../protocol/node/listening.ts";
+
+/** The path of a file or folder. */
+export const fileName = v.pipe(
+  v.string("expected a file name"),
+  v.nonEmpty("expected a file name"),
+);
 
 /** "HOST:PORT" with an IPv6 host in brackets → host and port; port 0 takes any free port. */
 export const endpoint = v.pipe(
@@ -19,6 +26,32 @@ export const endpoint = v.pipe(
     return NEVER;
   }),
 );
+
+const ENDPOINTS_WORDS =
+  "expected HOST:PORT or unix:PATH, such as 0.0.0.0:8443, several as a list or joined by commas";
+/** What fits into the address of a Unix socket on every system (unix(7)), with its ending zero. */
+const MAX_SOCKET_PATH = 103;
+const MAX_ENDPOINTS = 16;
+
+/** A list of places to listen at, or the same joined by commas. */
+export const endpoints = v.pipe(
+  texts(ENDPOINTS_WORDS),
+  v.rawTransform(({ dataset, addIssue, NEVER }) => {
+    const found = dataset.value.map((text) => parseEndpoint(text.trim()));
+    const known = found.filter((one) => one !== undefined);
+    const isUsable = known.length > 0 && known.length <= MAX_ENDPOINTS;
+    if (isUsable && known.length === found.length) return known;
+    addIssue({ message: ENDPOINTS_WORDS });
+    return NEVER;
+  }),
+);
+
+function parseEndpoint(text: string): ListenEndpoint | undefined {
+  const path = /^unix:([^\0]+)$/.exec(text)?.[1];
+  if (path !== undefined) return Buffer.byteLength(path) <= MAX_SOCKET_PATH ? { path } : undefined;
+  const result = v.safeParse(endpoint, text);
+  return result.success ? result.output : undefined;
+}
 
 /** The URL of an edge, ws: or wss:. */
 export const edgeUrl = v.pipe(
@@ -61,7 +94,7 @@ export function seconds(min: number, max: number) {
 }
 
 /** A TOML list of texts, or one text with commas; `comma` tells which of them part it. */
-function texts(words: string, comma: RegExp = /,/) {
+export function texts(words: string, comma: RegExp = /,/) {
   return v.union(
     [
       v.array(v.string()),
@@ -158,3 +191,33 @@ export const ranges = v.pipe(
     return NEVER;
   }),
 );
+
+const PROXIES_WORDS =
+  "expected address ranges such as 10.0.0.0/8, or unix for Unix sockets, several as a list or joined by commas";
+
+/** The proxies in front that are believed: address ranges, and the word "unix". */
+export const proxies = v.pipe(
+  texts(PROXIES_WORDS),
+  v.rawTransform(({ dataset, addIssue, NEVER }) => {
+    const words = dataset.value.map((text) => text.trim());
+    const cidrs = words.filter((word) => word !== "unix");
+    if (cidrs.every((text) => ipaddr.isValidCIDR(text))) {
+      const isUnixTrusted = cidrs.length < words.length;
+      return { ranges: cidrs.map((text) => ipaddr.parseCIDR(text)), isUnixTrusted };
+    }
+    addIssue({ message: PROXIES_WORDS });
+    return NEVER;
+  }),
+);
+
+const FIELDS_WORDS =
+  "expected x-forwarded-for, x-forwarded-host or forwarded, several as a list or joined by commas";
+const fieldName = v.pipe(
+  v.string(),
+  v.trim(),
+  v.toLowerCase(),
+  v.picklist(["x-forwarded-for", "x-forwarded-host", "forwarded"], FIELDS_WORDS),
+);
+
+/** The header fields that trusted proxies set. */
+export const forwardedFields = v.pipe(texts(FIELDS_WORDS), v.array(fieldName));

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { asInWrangler, deployTable } from "./deploy/deploy-table.ts";
+import { admin, door } from "./edge-door.ts";
 import type { Setting, SettingsTable } from "./settings.ts";
 import { upstreamsSchema } from "../edge-worker/egress/upstream/upstream-settings.ts";
 import { rulesSchema } from "../edge-worker/users/access.ts";
@@ -8,14 +9,13 @@ import {
   count,
   edgeUrl,
   endpoint,
+  fileName,
   ranges,
   seconds,
   structured,
   toggle,
   users,
 } from "./setting-types.ts";
-
-const path = v.pipe(v.string("expected a file name"), v.nonEmpty("expected a file name"));
 
 const common = {
   "log-level": {
@@ -32,6 +32,16 @@ const common = {
   },
 } as const satisfies SettingsTable;
 
+/** What every command has that serves. */
+const serving = {
+  "drain-timeout": {
+    schema: seconds(0, 300),
+    value: "seconds",
+    fallback: 3,
+    help: "Seconds that open connections get to end when a signal stops the command",
+  },
+} as const satisfies SettingsTable;
+
 const key = {
   secret: {
     schema: v.string("expected a text"),
@@ -40,7 +50,7 @@ const key = {
     help: "Secret shared by agent and edge, at least 16 characters",
   },
   "secret-file": {
-    schema: path,
+    schema: fileName,
     value: "file",
     group: "secret",
     help: "File whose first line is the secret",
@@ -236,43 +246,35 @@ export const tables = {
     ...access,
     ...udp,
     ...dialling,
+    ...serving,
     ...common,
   },
   agent: {
     listen: clientPort,
-    admin: {
-      schema: endpoint,
-      value: "address",
-      help: "Address of /healthz and /metrics (default: not served)",
-    },
+    admin,
     edge: agentEdge,
     ...key,
     ...listener,
     ...access,
     ...udp,
+    ...serving,
     ...common,
   },
   edge: {
-    listen: {
-      schema: endpoint,
-      value: "address",
-      fallback: "127.0.0.1:8443",
-      help: "Address to listen on",
-    },
-    "tls-cert": { schema: path, value: "file", help: "PEM file of the certificate chain" },
-    "tls-key": { schema: path, value: "file", help: "PEM file of the certificate's key" },
+    ...door,
     "allow-private": worker["allow-private"],
     runtime: { schema: runtime, value: "name", fallback: "node", help: "node or workerd" },
     bridge: worker.bridge,
     ...key,
     keys,
     "state-dir": {
-      schema: path,
+      schema: fileName,
       value: "folder",
       help: "Folder that keeps what users have used up of their limits (default: forgotten at the end)",
     },
     ...egress,
     ...dialling,
+    ...serving,
     ...common,
   },
   deploy: {

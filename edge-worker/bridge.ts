@@ -32,8 +32,6 @@ export class Bridge {
   readonly #sessions = new Map<string, Tenancy>();
   /** Carriers whose agent has not said HELLO yet. */
   readonly #greeting = new Set<Link>();
-  /** Sessions that ended because their agent broke PROTOCOL.md. */
-  #violations = 0;
 
   constructor(options: BridgeOptions) {
     this.#options = options;
@@ -70,6 +68,8 @@ export class Bridge {
 
   /** Asks every agent to leave within `drainMs`. */
   drain(drainMs: number): void {
+    // Who has not said HELLO cannot be asked, and finds another edge as well as a new one.
+    for (const link of this.#greeting) link.close("The edge is stopping");
     for (const { session } of this.#sessions.values()) {
       session.drain(drainMs, "The edge is stopping");
     }
@@ -89,7 +89,7 @@ export class Bridge {
   }
 
   #begin(user: string, hello: Hello, token: Uint8Array, link: Link): Session {
-    const { log, users } = this.#options;
+    const { log, tally, users } = this.#options;
     const key = hexOf(token);
     const egress = this.#options.egress.forUser?.(user) ?? this.#options.egress;
     const context = { ...this.#options, egress, notes: { latestBound: undefined } };
@@ -106,12 +106,13 @@ export class Bridge {
         // A Durable Object may not live much longer.
         users.find(user)?.account.save();
         if (!(reason instanceof ProtocolError)) return log.info("A session ended", because(reason));
-        const violations = ++this.#violations;
+        const violations = ++tally.violations;
         log.warn("A session ended by a breach of the protocol", { ...because(reason), violations });
       },
     });
     this.#sessions.set(key, { session, user });
     session.attach(link);
+    tally.sessionsBegun++;
     log.info("A session began", { sessions: this.#sessions.size });
     return session;
   }

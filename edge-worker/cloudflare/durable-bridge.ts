@@ -5,13 +5,14 @@ import { createSqlStore } from "../users/sql-store.ts";
 import type { UsageStore } from "../users/usage.ts";
 import type { Users } from "../users/users.ts";
 import { consoleLog } from "./console-log.ts";
+import { drainOnNotice } from "./stop-notice.ts";
 import {
   createWorkerBridge,
   createWorkerUsers,
   placeOfRequest,
   upgradeTo,
 } from "./worker-bridge.ts";
-import { readSettings, type WorkerEnv } from "./worker-env.ts";
+import { readSettings, type WorkerEnv, type WorkerSettings } from "./worker-env.ts";
 
 /** Tokens of one key that may be alive at once; each lives for four minutes at most. */
 const MAX_NONCES = 65_536;
@@ -33,9 +34,15 @@ export class DurableBridge extends DurableObject<WorkerEnv> {
     if (!settings) return new Response(null, { status: 409 });
     this.#users ??= createWorkerUsers(settings, this.#openStore());
     this.#users.replace(settings.access);
-    this.#bridge ??= createWorkerBridge(settings, this.#users, consoleLog, placeOfRequest(request));
+    this.#bridge ??= this.#createBridge(settings, this.#users, request);
     this.#bridge.evict();
     return upgradeTo(this.#bridge, admitted.keyId);
+  }
+
+  #createBridge(settings: WorkerSettings, users: Users, request: Request): Bridge {
+    const bridge = createWorkerBridge(settings, users, consoleLog, placeOfRequest(request));
+    void drainOnNotice(bridge, this.env.RUNNER);
+    return bridge;
   }
 
   #openStore(): UsageStore {

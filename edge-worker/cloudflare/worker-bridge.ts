@@ -5,6 +5,7 @@ import { createNameCheck } from "../egress/name-check.ts";
 import { createCloudflareTargets } from "../egress/upstream/cloudflare-targets.ts";
 import { createUpstreams } from "../egress/upstream/create-upstreams.ts";
 import { edgeLimits, helloOf } from "../limits.ts";
+import { Tally } from "../tally.ts";
 import type { UsageStore } from "../users/usage.ts";
 import { Users } from "../users/users.ts";
 import { dialEdge } from "./dial-edge.ts";
@@ -35,6 +36,7 @@ export function createWorkerBridge(
   return new Bridge({
     clock: workerClock,
     log,
+    tally: new Tally(),
     users,
     egress,
     connectTimeoutMs: settings.connectTimeoutMs,

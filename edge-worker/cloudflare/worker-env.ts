@@ -32,6 +32,8 @@ export interface WorkerEnv {
   readonly KEYS?: KVNamespace;
   /** Answers DNS_URL where the Worker does not run at Cloudflare, and may not reach its own machine. */
   readonly RESOLVER?: Fetcher;
+  /** Answers when it is time to stop, where `edgesocks` runs the Worker. */
+  readonly RUNNER?: Fetcher;
 }
 
 /** KV keeps what was read for so long in the data centre: a change is known everywhere by then. */

@@ -3,6 +3,7 @@ import { createEdge } from "../edge.ts";
 import { forgetfulStore } from "../users/usage.ts";
 import { consoleLog } from "./console-log.ts";
 import { withAdmitted } from "./durable-bridge.ts";
+import { drainOnNotice } from "./stop-notice.ts";
 import {
   createWorkerBridge,
   createWorkerUsers,
@@ -34,6 +35,7 @@ async function upgrade(
     // No state outlives this invocation, so there is nothing that could know a replayed nonce.
     const users = createWorkerUsers(settings, forgetfulStore);
     const bridge = createWorkerBridge(settings, users, consoleLog, placeOfRequest(request));
+    void drainOnNotice(bridge, env.RUNNER);
     return upgradeTo(bridge, admitted.keyId);
   }
   // Heeded when the object is made, by its first get(); afterwards it stays where it is.

@@ -1,27 +1,30 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { rmSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { createInterface } from "node:readline";
-import type { Readable } from "node:stream";
 import * as v from "valibot";
 import { ConfigError } from "../../protocol/errors.ts";
 import type { Log } from "../../protocol/log.ts";
+import {
+  type ListenEndpoint,
+  prepareSocketPath,
+  removeStaleSocket,
+} from "../../protocol/node/listening.ts";
 import { type AccessEntries, parseAccess } from "../users/access.ts";
 import { parseUpstreams, type UpstreamEntries } from "../egress/upstream/upstream-settings.ts";
 import { hasIpv6 } from "./has-ipv6.ts";
 import { serveNameService } from "./name-service.ts";
-import type { RunningEdge } from "./serve.ts";
+import { portOf, type RunningEdge } from "./serve.ts";
+import { serveStopNotice, type StopNotice } from "./stop-notice.ts";
 import { loadWorkerBundle } from "./worker-bundle.ts";
 import { formatWorkerdConfig } from "./workerd-config.ts";
+import { CONTROL_FD, watchWorkerd, type WorkerdProcess } from "./workerd-process.ts";
 
 export interface WorkerdEdgeOptions {
-  readonly host: string;
-  /** 0 takes any free port. */
-  readonly port: number;
+  /** At least one; port 0 takes any free one. */
+  readonly listen: readonly ListenEndpoint[];
   readonly access: AccessEntries;
   /** Where the Durable Objects keep their storage; without it, it ends with the process. */
   readonly stateFolder?: string;
@@ -36,8 +39,8 @@ export interface WorkerdEdgeOptions {
   readonly log: Log;
 }
 
-/** Where workerd reports the port it listens on. */
-const CONTROL_FD = 3;
+/** What workerd may take to end by itself after its bridges have. */
+const EXIT_MS = 1000;
 
 /** The path of the workerd binary; undefined where the package is not installed. */
 export function findWorkerd(): string | undefined {
@@ -62,7 +65,8 @@ export async function serveWorkerdEdge(options: WorkerdEdgeOptions): Promise<Run
   parseUpstreams(options.upstreams ?? []);
   let child: ChildProcess | undefined;
   const folder = await mkdtemp(join(tmpdir(), "edgesocks-"));
-  const names = await serveNameService();
+  const noticePath = join(folder, "notice.sock");
+  const [names, notice] = await Promise.all([serveNameService(), serveStopNotice(noticePath)]);
   // An exit that does not wait (a second signal, a crash) must leave neither process nor files.
   const abandon = (): void => {
     child?.kill("SIGKILL");
@@ -72,33 +76,40 @@ export async function serveWorkerdEdge(options: WorkerdEdgeOptions): Promise<Run
   const clean = async (): Promise<void> => {
     process.off("exit", abandon);
     names.close();
+    notice.close();
+    for (const endpoint of options.listen) {
+      if ("path" in endpoint) await removeStaleSocket(endpoint.path);
+    }
     await rm(folder, { recursive: true, force: true });
   };
   try {
     await writeFile(join(folder, "worker.js"), await loadWorkerBundle());
     const stateFolder = resolve(options.stateFolder ?? join(folder, "state"));
     await mkdir(stateFolder, { recursive: true, mode: 0o700 });
-    const config = await formatWorkerdConfig({
-      ...options,
-      stateFolder,
-      dnsUrl: names.url,
-      hasIpv6: hasIpv6(),
-    });
+    const made = { stateFolder, noticePath, dnsUrl: names.url, hasIpv6: hasIpv6() };
+    const config = await formatWorkerdConfig({ ...options, ...made });
     await writeFile(join(folder, "config.capnp"), config);
-    const started = spawnWorkerd(binary, folder, options);
-    child = started;
-    const port = await portOf(started, options);
+    for (const endpoint of options.listen) {
+      if ("path" in endpoint) await prepareSocketPath(endpoint.path);
+    }
+    child = spawnWorkerd(binary, folder, options);
+    const workerd = watchWorkerd(child, options.listen, options.log);
+    const listen = await workerd.listening;
     return {
-      host: options.host,
-      port,
+      port: portOf(listen),
+      listen,
+      listenPlain: [],
+      admin: undefined,
+      failed: workerd.exited.then((how) => new Error(`Cannot go on: workerd has ended (${how})`)),
       reload: () => {
         const text = "Cannot take other keys and rules: the Worker has them from its start";
         throw new ConfigError(`${text}. Restart the edge`);
       },
-      failed: once(started, "exit").then(() => new Error("workerd has ended by itself")),
-      stop: (drainMs) => stopWorkerd(started, drainMs).then(clean),
+      renew: async () => {},
+      stop: (drainMs) => stopWorkerd(workerd, notice, drainMs).then(clean),
     };
   } catch (error) {
+    child?.kill("SIGKILL");
     await clean();
     throw error;
   }
@@ -117,57 +128,19 @@ function spawnWorkerd(
   });
 }
 
-/** The port workerd listens on. Its output goes to our log; the last line tells why it failed. */
-async function portOf(
-  child: ChildProcess,
-  { host, port: wanted, log }: WorkerdEdgeOptions,
-): Promise<number> {
-  let lastLine = "";
-  for (const output of [child.stdout, child.stderr]) {
-    if (!output) continue;
-    createInterface({ input: output }).on("line", (line) => {
-      lastLine = line;
-      log.info(`workerd: ${line}`);
-    });
-  }
-  const control = createInterface({ input: child.stdio[CONTROL_FD] as Readable });
-  const exited = once(child, "exit").then(() => {
-    if (lastLine.includes("Address already in use")) {
-      throw new ConfigError(`Cannot listen on ${host}:${wanted}: the port is in use`);
-    }
-    const why = lastLine === "" ? `exit code ${child.exitCode}` : lastLine;
-    throw new ConfigError(`Cannot start workerd: ${why}`);
-  });
-  const listening = (async () => {
-    for await (const line of control) {
-      const message: unknown = JSON.parse(line);
-      if (isListening(message)) return message.port;
-    }
-    return exited;
-  })();
-  const port = await Promise.race([listening, exited]);
-  // From here on an exit is either asked for or told by the carrier that breaks.
-  exited.catch(() => {});
-  return port;
-}
-
-function isListening(message: unknown): message is { event: "listen"; port: number } {
-  return (
-    typeof message === "object" &&
-    message !== null &&
-    "event" in message &&
-    "port" in message &&
-    message.event === "listen" &&
-    typeof message.port === "number"
-  );
-}
-
-/** workerd ends its listeners on SIGTERM and waits for requests; what lasts longer is cut. */
-async function stopWorkerd(child: ChildProcess, drainMs: number): Promise<void> {
+/**
+ * On SIGTERM workerd closes its listeners, and ends once its WebSockets have ended. It tells the Worker nothing: the
+ * notice does, and the bridges ask their agents to leave. What lasts longer is cut.
+ */
+async function stopWorkerd(
+  { child, exited }: WorkerdProcess,
+  notice: StopNotice,
+  drainMs: number,
+): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
-  const exited = once(child, "exit");
   child.kill("SIGTERM");
-  const cut = setTimeout(() => child.kill("SIGKILL"), drainMs);
+  notice.give(drainMs);
+  const cut = setTimeout(() => child.kill("SIGKILL"), drainMs + EXIT_MS);
   await exited;
   clearTimeout(cut);
 }

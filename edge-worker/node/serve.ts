@@ -1,31 +1,37 @@
-import { createServer, type IncomingMessage, ServerResponse } from "node:http";
-import { createServer as createTlsServer } from "node:https";
-import type { Socket } from "node:net";
-import { WebSocketServer } from "ws";
-import { type Admitted, Keyring, NonceCache } from "../../protocol/admission.ts";
+import { Keyring } from "../../protocol/admission.ts";
 import type { Log } from "../../protocol/log.ts";
+import { type AdminServer, serveAdmin } from "../../protocol/node/admin-server.ts";
 import { createDial } from "../../protocol/node/dial-carrier.ts";
-import { listenOn, requestListener } from "../../protocol/node/http-server.ts";
+import type { ListenEndpoint, TcpEndpoint } from "../../protocol/node/listening.ts";
 import { nodeClock } from "../../protocol/node/node-clock.ts";
-import { attachCarrier, webSocketOptions } from "../../protocol/node/ws-carrier.ts";
 import { Bridge } from "../bridge.ts";
-import { createEdge } from "../edge.ts";
-import { capabilitiesOf } from "../egress/egress.ts";
+import { ClientGuard, type GuardSettings } from "../client-guard.ts";
+import { capabilitiesOf, type Egress } from "../egress/egress.ts";
+import { createUpstreams, type Opened } from "../egress/upstream/create-upstreams.ts";
+import { parseUpstreams, type UpstreamEntries } from "../egress/upstream/upstream-settings.ts";
 import { edgeLimits, helloOf } from "../limits.ts";
-import { type AccessEntries, parseAccess } from "../users/access.ts";
+import { Tally } from "../tally.ts";
+import { type Access, type AccessEntries, parseAccess } from "../users/access.ts";
 import { forgetfulStore } from "../users/usage.ts";
 import { Users } from "../users/users.ts";
-import { createUpstreams } from "../egress/upstream/create-upstreams.ts";
-import { parseUpstreams, type UpstreamEntries } from "../egress/upstream/upstream-settings.ts";
+import { edgeHttpLimits, type EdgeListeners, openListeners } from "./edge-listeners.ts";
+import { EdgeMetrics } from "./edge-metrics.ts";
+import { createEdgeRequests } from "./edge-requests.ts";
 import { createNodeEgress } from "./node-egress.ts";
+import { loadTlsPair, type TlsFiles, type TlsPair } from "./tls-files.ts";
+import { TlsWatch } from "./tls-watch.ts";
 import { openUsageFile } from "./usage-file.ts";
 
 export interface NodeEdgeOptions {
-  readonly host: string;
-  /** 0 takes any free port. */
-  readonly port: number;
-  /** PEM texts; without them the edge speaks plain HTTP, for a proxy in front or for loopback. */
-  readonly tls?: { readonly cert: string; readonly key: string };
+  /** At least one. */
+  readonly listen: readonly ListenEndpoint[];
+  /** Served without TLS even where the others have it. */
+  readonly listenPlain: readonly ListenEndpoint[];
+  /** Without them the edge speaks plain HTTP, for a proxy in front or for loopback. */
+  readonly tls?: TlsFiles;
+  /** Where /healthz and /metrics are; without it they are not served. */
+  readonly admin?: TcpEndpoint;
+  readonly guard: GuardSettings;
   readonly access: AccessEntries;
   /** Where usage is kept; without it every start counts from nothing. */
   readonly stateFolder?: string;
@@ -40,117 +46,150 @@ export interface NodeEdgeOptions {
 
 /** An edge that is listening. */
 export interface RunningEdge {
-  readonly host: string;
+  /** Where agents may connect to. */
+  readonly listen: readonly ListenEndpoint[];
+  /** Where they may do so without TLS though the others have it. */
+  readonly listenPlain: readonly ListenEndpoint[];
+  readonly admin: TcpEndpoint | undefined;
+  /** The port of the first of `listen`; 0 when that is a Unix socket. */
   readonly port: number;
   /** Resolves when the edge has ended though nobody stopped it; undefined where it cannot. */
   readonly failed?: Promise<Error>;
   /** Takes other keys and rules; streams go on. @throws ConfigError, and nothing has changed */
   reload(access: AccessEntries): void;
+  /** Reads the certificate again, now. Never rejects. */
+  renew(): Promise<void>;
   /** Asks agents to leave, waits up to `drainMs` for their streams to end, then stops. */
   stop(drainMs: number): Promise<void>;
 }
 
-/** Tokens that may be alive at once; each lives for four minutes at most. */
-const MAX_NONCES = 262_144;
 const DRAIN_POLL_MS = 50;
 
-interface Bindings {
-  readonly incoming: IncomingMessage;
+/**
+ * Starts the edge on Node.
+ *
+ * @throws ConfigError for a certificate that cannot be used
+ * @throws the listener's own error (EADDRINUSE, EACCES ...)
+ */
+export async function serveEdge(options: NodeEdgeOptions): Promise<RunningEdge> {
+  const { tls, log } = options;
+  const access = parseAccess(options.access);
+  const pair = tls && (await loadTlsPair(tls));
+  const tally = new Tally();
+  const guard = new ClientGuard({ ...options.guard, clock: nodeClock, log });
+  const users = await createUsers(options, access);
+  let keyring = new Keyring(access.users);
+  const { egress, close: closeUpstreams } = createEgress(options);
+  const bridge = createBridge(options, egress, users, tally);
+  let isStopping = false;
+  const requests = createEdgeRequests({
+    bridge,
+    guard,
+    log,
+    tally,
+    keyring: () => keyring,
+    isStopping: () => isStopping,
+  });
+  const listeners = await openListeners({ ...options, ...requests, pair, limits: edgeHttpLimits });
+  const watch = tls && pair && watchTls(tls, pair, listeners, log);
+  const metrics = new EdgeMetrics(tally, () => ({
+    sessions: bridge.sessionCount,
+    connections: guard.count,
+    connectionsRefused: guard.refused,
+    certificateExpiresAt: watch?.current.expiresAt,
+  }));
+  const admin = await serveAdminBeside(options.admin, metrics).catch((error: unknown) => {
+    // Nothing may stay open when the start fails.
+    watch?.stop();
+    listeners.close();
+    throw error;
+  });
+  return {
+    port: portOf(listeners.endpoints),
+    listen: listeners.endpoints.slice(0, options.listen.length),
+    listenPlain: listeners.endpoints.slice(options.listen.length),
+    admin,
+    reload: (entries) => {
+      const next = parseAccess(entries);
+      keyring = new Keyring(next.users);
+      users.replace(next);
+      bridge.evict();
+    },
+    renew: async () => watch?.check(),
+    stop: async (drainMs) => {
+      isStopping = true;
+      watch?.stop();
+      listeners.close();
+      await drain(bridge, drainMs);
+      closeUpstreams();
+      users.save();
+      listeners.cut();
+      admin?.close();
+    },
+  };
 }
 
-/** Starts the edge on Node. @throws the listener's own error (EADDRINUSE, EACCES ...) */
-export async function serveEdge(options: NodeEdgeOptions): Promise<RunningEdge> {
-  const { allowPrivate, log, stateFolder } = options;
-  const access = parseAccess(options.access);
-  const store = stateFolder === undefined ? forgetfulStore : await openUsageFile(stateFolder, log);
-  const users = new Users({
-    ...access,
-    allowPrivate,
-    clock: nodeClock,
-    wallNow: () => Date.now(),
-    store,
-  });
-  let keyring = new Keyring(access.users);
-  const nonces = new NonceCache(MAX_NONCES);
-  const upgrades = new WeakMap<IncomingMessage, (user: string) => void>();
-  const sockets = new WebSocketServer({ noServer: true, ...webSocketOptions });
-  const direct = createNodeEgress({ clock: nodeClock, maxDials: options.maxDials });
-  const { egress, close: closeUpstreams } = createUpstreams(
-    parseUpstreams(options.upstreams ?? []),
-    {
-      ...options,
-      clock: nodeClock,
-      random: Math.random,
-      direct,
-      dialEdge: createDial,
-    },
-  );
-  const bridge = new Bridge({
+function watchTls(files: TlsFiles, pair: TlsPair, listeners: EdgeListeners, log: Log): TlsWatch {
+  const load = (): Promise<TlsPair> => loadTlsPair(files);
+  return new TlsWatch(pair, {
     clock: nodeClock,
     log,
+    load,
+    apply: (renewed) => listeners.renew(renewed),
+  });
+}
+
+async function createUsers(options: NodeEdgeOptions, access: Access): Promise<Users> {
+  const { allowPrivate, log, stateFolder } = options;
+  const store = stateFolder === undefined ? forgetfulStore : await openUsageFile(stateFolder, log);
+  const wallNow = (): number => Date.now();
+  return new Users({ ...access, allowPrivate, clock: nodeClock, wallNow, store });
+}
+
+function createEgress(options: NodeEdgeOptions): Opened {
+  return createUpstreams(parseUpstreams(options.upstreams ?? []), {
+    ...options,
+    clock: nodeClock,
+    random: Math.random,
+    direct: createNodeEgress({ clock: nodeClock, maxDials: options.maxDials }),
+    dialEdge: createDial,
+  });
+}
+
+function createBridge(
+  options: NodeEdgeOptions,
+  egress: Egress,
+  users: Users,
+  tally: Tally,
+): Bridge {
+  return new Bridge({
+    clock: nodeClock,
+    log: options.log,
+    tally,
     users,
     egress,
     connectTimeoutMs: options.connectTimeoutMs,
     hello: helloOf(edgeLimits, capabilitiesOf(egress), "node", ""),
   });
-
-  const app = createEdge<Bindings>({
-    keyring: () => keyring,
-    upgrade: (_request, admitted: Admitted, { incoming }) => {
-      const upgrade = upgrades.get(incoming);
-      if (!upgrade || !nonces.take(admitted, Date.now())) return undefined;
-      upgrade(admitted.keyId);
-      // `ws` has written the 101 itself; this goes to the response that lost its socket.
-      return new Response(null);
-    },
-  });
-  const listener = requestListener((request, env) => app.fetch(request, env));
-
-  const server = options.tls
-    ? createTlsServer({ ...options.tls, noDelay: true }, listener)
-    : createServer({ noDelay: true }, listener);
-  server.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) => {
-    const response = responseOn(socket, request);
-    upgrades.set(request, (user) => {
-      response.detachSocket(socket);
-      sockets.handleUpgrade(request, socket, head, (webSocket) => {
-        bridge.accept(user, (events) => attachCarrier(webSocket, events));
-      });
-    });
-    listener(request, response);
-  });
-  const port = await listenOn(server, options.host, options.port);
-
-  const stop = async (drainMs: number): Promise<void> => {
-    server.close();
-    bridge.drain(drainMs);
-    const deadline = nodeClock.now() + drainMs;
-    while (bridge.sessionCount > 0 && nodeClock.now() < deadline) {
-      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
-    }
-    bridge.close();
-    closeUpstreams();
-    users.save();
-    server.closeAllConnections();
-  };
-  const reload = (entries: AccessEntries): void => {
-    const next = parseAccess(entries);
-    keyring = new Keyring(next.users);
-    users.replace(next);
-    bridge.evict();
-  };
-  return { host: options.host, port, reload, stop };
 }
 
-/**
- * The response to an Upgrade request that is not granted. A stranger's Upgrade is answered as any
- * request is, by the same code and so with the same bytes; then the connection ends.
- */
-function responseOn(socket: Socket, request: IncomingMessage): ServerResponse {
-  const response = new ServerResponse(request);
-  response.shouldKeepAlive = false;
-  response.assignSocket(socket);
-  response.on("finish", () => socket.destroySoon());
-  socket.on("error", () => socket.destroy());
-  return response;
+async function serveAdminBeside(
+  admin: TcpEndpoint | undefined,
+  metrics: EdgeMetrics,
+): Promise<AdminServer | undefined> {
+  return admin && serveAdmin(admin.host, admin.port, metrics);
+}
+
+async function drain(bridge: Bridge, drainMs: number): Promise<void> {
+  bridge.drain(drainMs);
+  const deadline = nodeClock.now() + drainMs;
+  while (bridge.sessionCount > 0 && nodeClock.now() < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
+  }
+  bridge.close();
+}
+
+/** The port of the first endpoint; 0 when that is a Unix socket. */
+export function portOf([first]: readonly ListenEndpoint[]): number {
+  return first && "port" in first ? first.port : 0;
 }

@@ -4,11 +4,14 @@ import { dirname, join } from "node:path";
 import { parse } from "smol-toml";
 import * as v from "valibot";
 import { ipv4Blocks, ipv6Blocks } from "../policy/special-registry.ts";
+import { formatEndpoint, type ListenEndpoint } from "../../protocol/node/listening.ts";
 import type { AccessEntries } from "../users/access.ts";
 
 export interface WorkerdConfig {
-  readonly host: string;
-  readonly port: number;
+  /** At least one. */
+  readonly listen: readonly ListenEndpoint[];
+  /** The Unix socket of the stop notice. */
+  readonly noticePath: string;
   readonly access: Pick<AccessEntries, "rules">;
   /** Where the Durable Objects keep their storage: only on a disk is it SQLite. */
   readonly stateFolder: string;
@@ -28,8 +31,6 @@ const WRANGLER = v.object({ compatibility_date: v.string() });
 
 /** The workerd configuration (Cap'n Proto text) that runs worker.js as wrangler.toml deploys it. */
 export async function formatWorkerdConfig(config: WorkerdConfig): Promise<string> {
-  const host = config.host.includes(":") ? `[${config.host}]` : config.host;
-  const text = (value: string | number | boolean): string => JSON.stringify(String(value));
   return `using Workerd = import "/workerd/workerd.capnp";
 
 const config :Workerd.Config = (
@@ -40,9 +41,12 @@ const config :Workerd.Config = (
       tlsOptions = (trustBrowserCas = true),
     )),
     (name = "state", disk = (path = ${text(config.stateFolder)}, writable = true)),
+    (name = "runner", external = (address = ${text(`unix:${config.noticePath}`)}, http = ())),
     (name = "resolver", external = (address = ${text(new URL(config.dnsUrl).host)}, http = ())),
   ],
-  sockets = [(name = "http", address = ${text(`${host}:${config.port}`)}, http = (), service = "edge")],
+  sockets = [
+    ${config.listen.map(formatSocket).join(",\n    ")},
+  ],
 );
 
 const edge :Workerd.Worker = (
@@ -60,6 +64,7 @@ const edge :Workerd.Worker = (
     (name = "MAX_DIALS", text = ${text(config.maxDials)}),
     (name = "HAS_IPV6", text = ${text(config.hasIpv6)}),
     (name = "RESOLVER", service = "resolver"),
+    (name = "RUNNER", service = "runner"),
     (name = "DNS_URL", text = ${text(config.dnsUrl)}),
     (name = "BRIDGES", durableObjectNamespace = "DurableBridge"),
   ],
@@ -80,6 +85,20 @@ function formatNetwork(allowPrivate: boolean): string {
   if (allowPrivate) return 'allow = ["public", "private"]';
   const denied = [...ipv4Blocks, ...ipv6Blocks].map(([prefix]) => JSON.stringify(prefix));
   return `allow = ["public"], deny = [${denied.join(", ")}]`;
+}
+
+function formatSocket(endpoint: ListenEndpoint, index: number): string {
+  const address = text(formatEndpoint(endpoint));
+  return `(name = "${socketName(index)}", address = ${address}, http = (), service = "edge")`;
+}
+
+/** What workerd calls the listener of the endpoint at `index` when it reports its port. */
+export function socketName(index: number): string {
+  return `http${index}`;
+}
+
+function text(value: string | number | boolean): string {
+  return JSON.stringify(String(value));
 }
 
 async function readCompatibilityDate(): Promise<string> {

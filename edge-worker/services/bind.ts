@@ -8,7 +8,7 @@ const BIND_TIMEOUT_MS = 120_000;
 
 /** BIND: listens for the peer that the agent named, tells where, then that it came, and relays. */
 export const serveBind: Service = async ({ stream, address }, context) => {
-  const { clock, egress, notes, tenant } = context;
+  const { clock, egress, notes, tally, tenant } = context;
   if (!egress.listen) throw unsupported("BIND");
   const policy = tenant.policyFor("bind");
   // "Anybody" is no target: then the policy is asked about whoever comes.
@@ -27,7 +27,7 @@ export const serveBind: Service = async ({ stream, address }, context) => {
     const { channel, peer } = await accepted;
     cancelTimer();
     stream.confirm(peer);
-    await relay(stream, tenant.account.meter(channel));
+    await relay(stream, tenant.account.meter(channel), tally.bytes);
   } finally {
     cancelTimer();
   }

@@ -4,7 +4,7 @@ import { type Service, signalOf, takenBack } from "./service.ts";
 
 /** CONNECT: dials the target and relays. */
 export const serveConnect: Service = async ({ stream, address }, context) => {
-  const { caller, clock, connectTimeoutMs, egress, tenant } = context;
+  const { caller, clock, connectTimeoutMs, egress, tally, tenant } = context;
   const policy = tenant.policyFor("tcp");
   policy(address);
   const { channel, bound } = await withDeadline(
@@ -16,5 +16,5 @@ export const serveConnect: Service = async ({ stream, address }, context) => {
   );
   context.notes.latestBound = bound;
   stream.confirm(bound);
-  await relay(stream, tenant.account.meter(channel));
+  await relay(stream, tenant.account.meter(channel), tally.bytes);
 };

@@ -27,6 +27,7 @@ export async function serveStream(
   context: ServeStreamContext,
 ): Promise<void> {
   const { stream, command } = incoming;
+  const ended = context.tally.streamBegan(command);
   let leave = (): void => {};
   try {
     const { tenant } = context;
@@ -37,8 +38,10 @@ export async function serveStream(
     await service(incoming, { ...context, tenant });
   } catch (error) {
     context.log.debug("A stream failed", { reason: messageOf(error) });
+    context.tally.streamFailed(reasonOf(error));
     stream.refuse(reasonOf(error), messageOf(error));
   } finally {
     leave();
+    ended();
   }
 }

@@ -5,6 +5,7 @@ import type { Log } from "../../protocol/log.ts";
 import type { IncomingStream } from "../../protocol/session.ts";
 import type { Stream } from "../../protocol/stream.ts";
 import type { Egress } from "../egress/egress.ts";
+import type { Tally } from "../tally.ts";
 import type { Tenant } from "../users/users.ts";
 
 /** What the streams of one session know of each other. */
@@ -17,6 +18,7 @@ export interface SessionNotes {
 export interface ServiceContext {
   readonly clock: Clock;
   readonly log: Log;
+  readonly tally: Tally;
   /** Whose stream it is. */
   readonly tenant: Tenant;
   readonly egress: Egress;

@@ -36,10 +36,11 @@ describe.each(commands)("tables.%s", (command) => {
   });
 
   it("listens on loopback unless it is told otherwise, if at all", () => {
-    const settings = loadSettings<SettingsTable>(tables[command], []);
-    if (settings["listen"] !== undefined) {
-      expect(settings["listen"]).toMatchObject({ host: "127.0.0.1" });
-    }
+    const { listen } = loadSettings<SettingsTable>(tables[command], []);
+    if (listen === undefined) return;
+    const doors = Array.isArray(listen) ? listen : [listen];
+    for (const door of doors) expect(door).toHaveProperty("host", "127.0.0.1");
+    expect(doors).toHaveLength(1);
   });
 });
 
@@ -75,6 +76,16 @@ describe("tables", () => {
     ["agent", "key-id", "a b", "expected 1 to 32 of A-Z a-z 0-9 _ -"],
     ["agent", "key-id", "", "expected 1 to 32"],
     ["agent", "secret-file", "", "expected a file name"],
+    ["edge", "listen", "127.0.0.1:1,8443", "expected HOST:PORT or unix:PATH"],
+    ["edge", "listen", [], "expected HOST:PORT or unix:PATH"],
+    ["edge", "listen", "unix:", "expected HOST:PORT or unix:PATH"],
+    ["edge", "listen-plain", `unix:/${"x".repeat(103)}`, "expected HOST:PORT or unix:PATH"],
+    ["edge", "trusted-proxies", "10.0.0.1", "expected address ranges such as 10.0.0.0/8, or unix"],
+    ["edge", "forwarded-headers", "via", "expected x-forwarded-for"],
+    ["edge", "max-connections", "0", "expected a whole number from 1"],
+    ["edge", "max-connections-per-address", 1.5, "expected a whole number from 1"],
+    ["edge", "admin", "unix:/x", "expected HOST:PORT"],
+    ["edge", "drain-timeout", "301", "expected 0 to 300 seconds"],
     ["edge", "tls-cert", "", "expected a file name"],
     ["edge", "tls-key", 5, "expected a file name"],
     ["edge", "allow-private", "yes", "expected true or false"],

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type RunningEdge, serveEdge } from "../../edge-worker/node/serve.ts";
 import { serveWorkerdEdge } from "../../edge-worker/node/serve-workerd.ts";
+import { edgeDoor } from "../support/edge-door.ts";
 import { recordedLog } from "../support/log.ts";
 import { Stranger } from "../support/stranger.ts";
 import { tokenOf, type TokenParts, wrongTokens } from "../support/wrong-tokens.ts";
@@ -13,8 +14,7 @@ const keyId = "test";
 const partsOf = (path: string): TokenParts => ({ keyId, secret, host: "127.0.0.1", path });
 
 const options = {
-  host: "127.0.0.1",
-  port: 0,
+  ...edgeDoor,
   access: { keys: [{ id: keyId, secret }], rules: [] },
   allowPrivate: false,
   connectTimeoutMs: 1000,

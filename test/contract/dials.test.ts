@@ -4,6 +4,7 @@ import { serveWorkerdEdge } from "../../edge-worker/node/serve-workerd.ts";
 import { Admission } from "../../protocol/admission.ts";
 import { parseAddress } from "../../protocol/address.ts";
 import { Command } from "../../protocol/wire.ts";
+import { edgeDoor } from "../support/edge-door.ts";
 import { recordedLog } from "../support/log.ts";
 import { connectRawAgent, type RawAgent } from "../support/raw-agent.ts";
 import { type SilentTarget, startSilentTarget } from "../support/silent-target.ts";
@@ -16,8 +17,7 @@ import { startTarget, type Target } from "../support/target.ts";
 const secret = "a secret long enough";
 const nothing = new Uint8Array();
 const options = {
-  host: "127.0.0.1",
-  port: 0,
+  ...edgeDoor,
   access: { keys: [{ id: "test", secret }], rules: [] },
   allowPrivate: true,
   connectTimeoutMs: 500,

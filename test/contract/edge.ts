@@ -15,6 +15,7 @@ import { recordedLog } from "../support/log.ts";
 import { startSilentTarget } from "../support/silent-target.ts";
 import { readExactly, readToEnd, socksConnect } from "../support/socks-client.ts";
 import { closedPort, startTarget } from "../support/target.ts";
+import { describeDrain } from "./drain.ts";
 import { describeNames } from "./names.ts";
 
 /** How a suite starts its edge; both runtimes take the same. */
@@ -214,6 +215,13 @@ export function describeEdge(name: string, start: StartEdge): void {
     });
 
     describeNames(() => edge, new Admission(keyId, secret));
+    describeDrain(
+      () => {
+        const access = { keys: [{ id: keyId, secret }], rules: [] };
+        return start({ access, allowPrivate: true, connectTimeoutMs: CONNECT_TIMEOUT_MS });
+      },
+      new Admission(keyId, secret),
+    );
 
     describe("failures", () => {
       it("answers REP 5 when the target refuses", async () => {

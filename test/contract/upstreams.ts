@@ -11,6 +11,7 @@ import type { FailureReason } from "../../protocol/errors.ts";
 import type { Stream } from "../../protocol/stream.ts";
 import { Capability, Command } from "../../protocol/wire.ts";
 import { type FakeSocksServer, startFakeSocksServer } from "../support/fake-socks-server.ts";
+import { edgeDoor } from "../support/edge-door.ts";
 import { recordedLog } from "../support/log.ts";
 import {
   missingPrograms,
@@ -321,8 +322,7 @@ export function describeUpstreams(name: string, start: StartEdge): void {
 
 function startFarEdge(): Promise<RunningEdge> {
   return serveEdge({
-    host: "127.0.0.1",
-    port: 0,
+    ...edgeDoor,
     access: { keys: [{ id: "far", secret }], rules: [] },
     allowPrivate: true,
     connectTimeoutMs: CONNECT_TIMEOUT_MS,

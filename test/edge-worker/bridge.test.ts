@@ -87,6 +87,14 @@ describe("Bridge.accept()", () => {
 });
 
 describe("Bridge.drain()", () => {
+  it("closes a carrier whose agent has not said HELLO, and cannot be asked", async () => {
+    const { bridge, clock } = createBridge();
+    const silent = connectSilently(clock, bridge);
+    bridge.drain(3000);
+    await clock.run();
+    expect(silent.closed).toEqual([1000]);
+  });
+
   it("asks every agent to leave, and lets its streams go on", async () => {
     const { bridge, clock, agent, dial, stream } = await diallingBridge();
     dial.succeed();

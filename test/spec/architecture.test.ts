@@ -14,10 +14,12 @@ const MAX_LINES = 400;
 /** Sources without a test of their own, and what tests them instead. */
 const TESTED_ELSEWHERE: Readonly<Record<string, string>> = {
   "cli/commands.ts": "every test that starts the command line; each command by e2e",
+  "cli/edge-door.ts": "cli/tables.test.ts, which walks all tables",
   "cli/heap.ts": "one flag of V8; `npm run bench` shows what it does",
   "client-agent/listeners/request.ts": "types alone",
   "edge-worker/egress/upstream/upstream.ts": "types alone",
   "edge-worker/node/serve-workerd.ts": "contract/edge-workerd.test.ts",
+  "edge-worker/node/workerd-process.ts": "contract/edge-workerd.test.ts, cli/edge-process.test.ts",
   "edge-worker/node/worker-bundle.ts": "contract/edge-workerd.test.ts, which runs the bundle",
   "edge-worker/users/usage.ts": "types, and a store that does nothing",
   "edge-worker/services/service.ts": "every test of a service: what they share",

@@ -5,6 +5,7 @@ import { onTestFinished } from "vitest";
 import { type NodeAgentOptions, serveAgent } from "../../client-agent/node/serve-agent.ts";
 import { serveEdge } from "../../edge-worker/node/serve.ts";
 import { Admission } from "../../protocol/admission.ts";
+import { edgeDoor } from "./edge-door.ts";
 import { type RecordedLog, recordedLog } from "./log.ts";
 
 /** An agent that has its edge, both on loopback, for the running test only. */
@@ -29,7 +30,7 @@ export async function startAgentAndEdge(changes: Changes = {}): Promise<AgentAnd
   const admission = new Admission("test", "a secret long enough");
   const edgeLog = recordedLog();
   const edge = await serveEdge({
-    ...anyPort,
+    ...edgeDoor,
     access: { keys: [{ id: "test", secret: "a secret long enough" }], rules: [] },
     allowPrivate,
     connectTimeoutMs,

@@ -1,4 +1,5 @@
 import { Bridge, type BridgeOptions } from "../../edge-worker/bridge.ts";
+import { Tally } from "../../edge-worker/tally.ts";
 import { parseAddress } from "../../protocol/address.ts";
 import type { Hello } from "../../protocol/hello.ts";
 import type { Policy } from "../../edge-worker/policy/policy.ts";
@@ -28,9 +29,11 @@ export function createBridge({ policy = allowAll, ...options }: BridgeChanges = 
   const clock = options.clock ?? new FakeClock();
   const egress = new FakeEgress();
   const log = recordedLog();
+  const tally = new Tally();
   const bridge = new Bridge({
     clock,
     log,
+    tally,
     egress,
     users: {
       find: (user) => ({
@@ -43,7 +46,7 @@ export function createBridge({ policy = allowAll, ...options }: BridgeChanges = 
     hello: helloWith({ maxCarriers: 2, runtime: "fake" }),
     ...options,
   });
-  return { bridge, clock, egress, log };
+  return { bridge, clock, egress, log, tally };
 }
 
 /** A bridge with one agent, greeted. */

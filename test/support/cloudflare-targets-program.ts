@@ -6,6 +6,7 @@ import { parseAddress } from "../../protocol/address.ts";
 import { Admission } from "../../protocol/admission.ts";
 import { Command } from "../../protocol/wire.ts";
 import { startFakeSocksServer } from "./fake-socks-server.ts";
+import { edgeDoor } from "./edge-door.ts";
 import { recordedLog } from "./log.ts";
 import { connectRawAgent } from "./raw-agent.ts";
 import { settled } from "./settled.ts";
@@ -43,8 +44,7 @@ async function ask(edge: RunningEdge, ...targets: readonly [string, number][]): 
 }
 
 const options = {
-  host: "127.0.0.1",
-  port: 0,
+  ...edgeDoor,
   access: { keys: [{ id: "test", secret }], rules: [] },
   // The upstream is on loopback, which workerd's network must let out to.
   allowPrivate: true,

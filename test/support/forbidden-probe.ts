@@ -9,6 +9,7 @@ import { serveEdge, type RunningEdge } from "../../edge-worker/node/serve.ts";
 import { serveWorkerdEdge } from "../../edge-worker/node/serve-workerd.ts";
 import { Admission } from "../../protocol/admission.ts";
 import { forbiddenHosts, notHosts, privateNames, publicTargets } from "./forbidden-targets.ts";
+import { edgeDoor } from "./edge-door.ts";
 import { recordedLog } from "./log.ts";
 import {
   httpStatus,
@@ -55,8 +56,7 @@ const admission = new Admission("probe", secret);
 
 function startEdge(runtime: string): Promise<RunningEdge> {
   const options = {
-    host: "127.0.0.1",
-    port: 0,
+    ...edgeDoor,
     access: { keys: [{ id: "probe", secret }], rules: [] },
     allowPrivate: false,
     connectTimeoutMs: 10_000,

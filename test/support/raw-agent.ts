@@ -11,6 +11,10 @@ export interface RawAgent {
   /** What the edge said of itself. */
   readonly hello: Hello;
   readonly session: Session;
+  /** Resolves with the time that the edge leaves us once it asks us to go. */
+  readonly drained: Promise<number>;
+  /** Resolves once its WebSocket has closed. */
+  readonly closed: Promise<void>;
   /** Ends the session; resolves once its WebSocket is closed. */
   close(): Promise<void>;
 }
@@ -21,13 +25,19 @@ export async function connectRawAgent(edge: URL, admission: Admission): Promise<
   const local = helloWith({ maxStreams: 0 });
   const greeted = Promise.withResolvers<Pick<RawAgent, "hello" | "session">>();
   const closed = Promise.withResolvers<void>();
+  const drained = Promise.withResolvers<number>();
   new Link(
     {
       clock: nodeClock,
       speaksFirst: true,
       hello: () => local,
       greet: (hello, link) => {
-        const session = new Session({ local, remote: hello, closed: () => closed.resolve() });
+        const session = new Session({
+          local,
+          remote: hello,
+          draining: drained.resolve,
+          closed: () => closed.resolve(),
+        });
         session.attach(link);
         greeted.resolve({ hello, session });
         return session;
@@ -41,5 +51,5 @@ export async function connectRawAgent(edge: URL, admission: Admission): Promise<
     session.close("The test is over");
     return closed.promise;
   };
-  return { hello, session, close };
+  return { hello, session, drained: drained.promise, closed: closed.promise, close };
 }

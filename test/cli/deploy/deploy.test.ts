@@ -9,6 +9,7 @@ import { serveEdge } from "../../../edge-worker/node/serve.ts";
 import { serveWorkerdEdge } from "../../../edge-worker/node/serve-workerd.ts";
 import { type CliOutcome, runCli } from "../../support/cli.ts";
 import { type Behaviour, type FakeWrangler, fakeWrangler } from "../../support/fake-wrangler.ts";
+import { edgeDoor } from "../../support/edge-door.ts";
 import { recordedLog } from "../../support/log.ts";
 import { findProgram } from "../../support/program.ts";
 import { runProgram } from "../../support/run-program.ts";
@@ -28,8 +29,7 @@ afterEach(async () => {
 /** The real Worker on workerd, in the place of the one that would be put up. */
 async function startWorker(keyId = "default", secret = SECRET): Promise<string> {
   const worker = await serveWorkerdEdge({
-    host: "127.0.0.1",
-    port: 0,
+    listen: edgeDoor.listen,
     access: { keys: [{ id: keyId, secret }], rules: [] },
     allowPrivate: false,
     connectTimeoutMs: 1000,
@@ -44,8 +44,7 @@ async function startWorker(keyId = "default", secret = SECRET): Promise<string> 
 /** An edge that holds another secret than we do. */
 async function startStrangersEdge(): Promise<string> {
   const edge = await serveEdge({
-    host: "127.0.0.1",
-    port: 0,
+    ...edgeDoor,
     access: { keys: [{ id: "default", secret: "the secret of somebody else" }], rules: [] },
     allowPrivate: false,
     connectTimeoutMs: 1000,

@@ -10,6 +10,7 @@ import {
   type RunningAgent,
   serveAgent,
 } from "../../../client-agent/node/serve-agent.ts";
+import { edgeDoor } from "../../support/edge-door.ts";
 import { type RunningEdge, serveEdge } from "../../../edge-worker/node/serve.ts";
 import { Admission } from "../../../protocol/admission.ts";
 import { type RecordedLog, recordedLog } from "../../support/log.ts";
@@ -51,7 +52,7 @@ async function startAgent(
 beforeEach(async () => {
   log = recordedLog();
   edge = await serveEdge({
-    ...anyPort,
+    ...edgeDoor,
     access: { keys: [{ id: "test", secret: "a secret long enough" }], rules: [] },
     allowPrivate: true,
     maxDials: 512,

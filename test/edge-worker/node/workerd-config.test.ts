@@ -3,14 +3,15 @@ import { describe, expect, it } from "vitest";
 import { ipv4Blocks, ipv6Blocks } from "../../../edge-worker/policy/special-registry.ts";
 import {
   formatWorkerdConfig,
+  socketName,
   type WorkerdConfig,
 } from "../../../edge-worker/node/workerd-config.ts";
 
 const config: WorkerdConfig = {
-  host: "127.0.0.1",
-  port: 8443,
   access: { rules: [] },
   stateFolder: "/var/lib/edge",
+  listen: [{ host: "127.0.0.1", port: 8443 }],
+  noticePath: "/tmp/some folder/notice.sock",
   allowPrivate: false,
   connectTimeoutMs: 15_000,
   bridge: "durable",
@@ -38,7 +39,19 @@ describe("formatWorkerdConfig()", () => {
     ["::1", 0, "[::1]:0"],
     ["localhost", 80, "localhost:80"],
   ])("listens on %s", async (host, port, address) => {
-    expect(await format({ host, port })).toContain(`address = "${address}"`);
+    expect(await format({ listen: [{ host, port }] })).toContain(`address = "${address}"`);
+  });
+
+  it("has a socket for each place to listen at, by a name of its own", async () => {
+    const text = await format({ listen: [{ host: "::1", port: 1 }, { path: "/run/edge.sock" }] });
+    expect(text).toContain(`(name = "${socketName(0)}", address = "[::1]:1", http`);
+    expect(text).toContain(`(name = "${socketName(1)}", address = "unix:/run/edge.sock", http`);
+  });
+
+  it("lets the Worker ask whether it is to stop, by a Unix socket", async () => {
+    const text = await format();
+    expect(text).toContain('(name = "RUNNER", service = "runner")');
+    expect(text).toContain('address = "unix:/tmp/some folder/notice.sock"');
   });
 
   it("binds each setting by the name that the Worker reads", async () => {

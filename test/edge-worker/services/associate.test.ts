@@ -48,6 +48,14 @@ describe("serveAssociation()", () => {
     expect(received).toEqual(["192.0.2.53 53 0102"]);
   });
 
+  it("counts the datagrams that found no room", async () => {
+    const { clock, association, received, tally } = await associatedBridge();
+    for (let i = 0; i < 400; i++) association.deliver(resolver, new Uint8Array(1000));
+    await clock.run();
+    expect(tally.datagramsDropped).toBeGreaterThan(0);
+    expect(received).toHaveLength(400 - tally.datagramsDropped);
+  });
+
   it("drops a datagram longer than MAX_DATAGRAM, and nobody's carrier ends [M-51]", async () => {
     // RFC 8200 has room for 65,527 bytes, so that a peer may send what no frame takes.
     const { clock, agent, association, received } = await associatedBridge();

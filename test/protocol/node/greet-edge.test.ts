@@ -8,6 +8,7 @@ import { serveEdge } from "../../../edge-worker/node/serve.ts";
 import { Admission } from "../../../protocol/admission.ts";
 import { nodeClock } from "../../../protocol/node/node-clock.ts";
 import { PROTOCOL_VERSION } from "../../../protocol/wire.ts";
+import { edgeDoor } from "../../support/edge-door.ts";
 import { recordedLog } from "../../support/log.ts";
 import { closedPort } from "../../support/target.ts";
 
@@ -21,8 +22,7 @@ afterEach(async () => {
 
 async function startEdge(): Promise<URL> {
   const edge = await serveEdge({
-    host: "127.0.0.1",
-    port: 0,
+    ...edgeDoor,
     access: { keys: [{ id: "test", secret: SECRET }], rules: [] },
     allowPrivate: false,
     connectTimeoutMs: 1000,

@@ -1,0 +1,90 @@
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
+import { ConfigError } from "../../protocol/errors.ts";
+import type { Log } from "../../protocol/log.ts";
+import { formatEndpoint, type ListenEndpoint } from "../../protocol/node/listening.ts";
+import { socketName } from "./workerd-config.ts";
+
+/** A workerd that was spawned. */
+export interface WorkerdProcess {
+  readonly child: ChildProcess;
+  /** Where it listens, once it does everywhere. Rejects with a ConfigError when it ends before. */
+  readonly listening: Promise<readonly ListenEndpoint[]>;
+  /** Resolves when it has ended, with how that was. */
+  readonly exited: Promise<string>;
+}
+
+/** Where workerd reports the ports it listens on. */
+export const CONTROL_FD = 3;
+
+/** Follows what workerd tells. Its output goes to our log; the last line tells why it failed. */
+export function watchWorkerd(
+  child: ChildProcess,
+  wanted: readonly ListenEndpoint[],
+  log: Log,
+): WorkerdProcess {
+  let lastLine = "";
+  for (const output of [child.stdout, child.stderr]) {
+    if (!output) continue;
+    createInterface({ input: output }).on("line", (line) => {
+      lastLine = line;
+      log.info(`workerd: ${line}`);
+    });
+  }
+  // "close" comes when its output has ended, too: by then the last line is known.
+  const exited = once(child, "close").then(([code, signal]: (number | string | null)[]) =>
+    signal === null ? `exit code ${code}` : `${signal}`,
+  );
+  const failed = exited.then((how) => {
+    throw startError(lastLine, how, wanted);
+  });
+  const listening = Promise.race([listeningOf(child, wanted, failed), failed]);
+  // From here on an exit is either asked for or told by `exited`.
+  failed.catch(() => {});
+  return { child, listening, exited };
+}
+
+async function listeningOf(
+  child: ChildProcess,
+  wanted: readonly ListenEndpoint[],
+  failed: Promise<never>,
+): Promise<readonly ListenEndpoint[]> {
+  const ports = new Map<string, number>();
+  for await (const line of createInterface({ input: child.stdio[CONTROL_FD] as Readable })) {
+    const message: unknown = JSON.parse(line);
+    if (isListening(message)) ports.set(message.socket, message.port);
+    if (ports.size < wanted.length) continue;
+    return wanted.map((endpoint, index) =>
+      "path" in endpoint
+        ? endpoint
+        : { ...endpoint, port: ports.get(socketName(index)) ?? endpoint.port },
+    );
+  }
+  return failed;
+}
+
+function isListening(
+  message: unknown,
+): message is { event: "listen"; socket: string; port: number } {
+  return (
+    typeof message === "object" &&
+    message !== null &&
+    "event" in message &&
+    "socket" in message &&
+    "port" in message &&
+    message.event === "listen" &&
+    typeof message.socket === "string" &&
+    typeof message.port === "number"
+  );
+}
+
+/** Why it did not start, from the last thing it said. It does not say which of its sockets failed. */
+function startError(lastLine: string, how: string, wanted: readonly ListenEndpoint[]): ConfigError {
+  if (lastLine.includes("Address already in use")) {
+    const where = wanted.map(formatEndpoint).join(" or ");
+    return new ConfigError(`Cannot listen on ${where}: the port is in use`);
+  }
+  return new ConfigError(`Cannot start workerd: ${lastLine === "" ? how : lastLine}`);
+}
