@@ -47,6 +47,8 @@ export async function readExactly(socket: Socket, length: number): Promise<Uint8
     const event = (name: string) => once(socket, name, { signal: waiting.signal }).catch(() => {});
     await Promise.race([event("readable"), event("end"), event("close")]);
     waiting.abort();
+    // With some of the bytes there, "readable" comes at once: the others need a turn to come in.
+    await new Promise((resolve) => setImmediate(resolve));
   }
 }
 

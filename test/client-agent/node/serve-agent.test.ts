@@ -93,6 +93,33 @@ describe("serveAgent()", () => {
     expect(await readToEnd(socket)).toHaveLength(0);
   });
 
+  it("gives each user a session of their own when told to keep them apart", async () => {
+    const users = new Map([
+      ["ann", "a"],
+      ["bob", "b"],
+    ]);
+    const agent = await startAgent({ admin: anyPort, users, isolate: "user" });
+    // One is there from the start, for those without a name.
+    for (const [name, sessions] of [
+      ["ann", 2],
+      ["bob", 3],
+      ["ann", 3],
+    ] as const) {
+      const socket = connect(agent.listen.port, "127.0.0.1");
+      // RFC 1929, with the first letter of the name as the password.
+      const login = [1, 3, ...Buffer.from(name), 1, name.charCodeAt(0)];
+      const request = [5, 1, 0, 1, 127, 0, 0, 1, echo.port >> 8, echo.port & 0xff];
+      socket.write(Uint8Array.of(5, 1, 2, ...login, ...request));
+      // METHOD, STATUS, and REP 0.
+      expect([...(await readExactly(socket, 6))]).toEqual([5, 2, 1, 0, 5, 0]);
+      await readExactly(socket, 8);
+      expect(await echoed(socket, name)).toBe(name);
+      const metrics = await fetch(`http://127.0.0.1:${agent.admin?.port}/metrics`);
+      expect(await metrics.text()).toContain(`\nedgesocks_edge_up ${sessions}\n`);
+      socket.destroy();
+    }
+  });
+
   it("serves /metrics when asked to", async () => {
     const agent = await startAgent({ admin: anyPort });
     const { socket } = await socksConnect(agent.listen.port, "127.0.0.1", echo.port);
