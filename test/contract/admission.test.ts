@@ -91,8 +91,11 @@ describe.each([
     expect([...tried.values()].reduce((sum, count) => sum + count, 0)).toBe(knocks);
     expect(Math.min(...tried.values())).toBeGreaterThan(knocks / 25);
     // Nothing of it is worth a line, or a stranger could fill the log. Those that were admitted are.
-    const isOurs = (line: string): boolean => line.includes("A carrier ended before its session");
+    // The Node edge has two lines for each of the four at most, and workerd one.
+    const isOurs = (line: string): boolean =>
+      line.includes("A carrier was admitted") ||
+      line.includes("A carrier ended before its session");
     expect(log.lines.filter((line) => !isOurs(line))).toEqual([]);
-    expect(log.lines.length).toBeLessThanOrEqual(4);
+    expect(log.lines.length).toBeLessThanOrEqual(8);
   });
 });
