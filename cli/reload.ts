@@ -1,4 +1,4 @@
-import { unwatchFile, watchFile } from "node:fs";
+import { statSync } from "node:fs";
 import { messageOf } from "../protocol/errors.ts";
 import type { Log } from "../protocol/log.ts";
 
@@ -39,12 +39,29 @@ export function createReload<Settings extends object>(
 /** How often a file is looked at. By its path, as editors and Kubernetes put a new file in its place. */
 const WATCH_MS = 1000;
 
-/** Calls back when `file` has changed; returns what ends that. */
+/** Calls back when `file` has changed since this was called; returns what ends that. */
 export function watchSettings(file: string, changed: () => void): () => void {
-  // Not persistent: a watch alone must not keep a process alive.
-  const listener = (): void => changed();
-  watchFile(file, { interval: WATCH_MS, persistent: false }, listener);
-  return () => unwatchFile(file, listener);
+  // Not fs.watchFile(): it looks for the first time in a later turn, and misses what changed before.
+  let seen = stampOf(file);
+  const timer = setInterval(() => {
+    const stamp = stampOf(file);
+    if (stamp === seen) return;
+    seen = stamp;
+    changed();
+  }, WATCH_MS);
+  // A watch alone must not keep a process alive.
+  timer.unref();
+  return () => clearInterval(timer);
+}
+
+/** What differs between one version of a file and the next; "" for none that can be seen. */
+function stampOf(file: string): string {
+  try {
+    const { ino, size, mtimeNs } = statSync(file, { bigint: true });
+    return `${ino} ${size} ${mtimeNs}`;
+  } catch {
+    return "";
+  }
 }
 
 function keysOf<Settings extends object>(settings: Settings): (keyof Settings & string)[] {

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterEach, describe, expect, it } from "vitest";
-import { createReload } from "../../cli/reload.ts";
+import { createReload, watchSettings } from "../../cli/reload.ts";
 import { Admission } from "../../protocol/admission.ts";
 import { parseAddress } from "../../protocol/address.ts";
 import { ConfigError } from "../../protocol/errors.ts";
@@ -47,6 +47,28 @@ describe("createReload()", () => {
     expect(log.lines).toEqual([
       expect.stringMatching(/^error .* the old ones stay: .*\[0\]\.action/),
     ]);
+  });
+});
+
+describe("watchSettings()", () => {
+  it("notices a change that comes at once", async () => {
+    const file = join(tempFolder(), "edge.toml");
+    writeFileSync(file, "one\n");
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const stop = watchSettings(file, resolve);
+    // In the same turn, before anything else can have looked at the file.
+    writeFileSync(file, "another\n");
+    await promise;
+    stop();
+  });
+
+  it("notices that a file has come", async () => {
+    const file = join(tempFolder(), "edge.toml");
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const stop = watchSettings(file, resolve);
+    writeFileSync(file, "one\n");
+    await promise;
+    stop();
   });
 });
 
