@@ -1,5 +1,6 @@
 import { ReceiveWindow } from "./credit.ts";
 import { ProtocolError } from "./errors.ts";
+import type { PayloadMemory } from "./payload-memory.ts";
 
 /** As in RFC 9000 section 3.2: "ended" once FIN arrived, "reset" once the stream failed. */
 type ReceiveState = "open" | "ended" | "reset";
@@ -13,8 +14,6 @@ interface Reader {
 const MANY_CHUNKS = 16;
 const SMALL_BYTES = 512;
 const JOINED_BYTES = 4096;
-/** A payload below this share of the memory it pins is copied out of it. */
-const PINNED_SHARE = 4;
 
 /** The receiving direction of a stream: bytes wait here, within the window, for one reader. */
 export class ReceiveHalf {
@@ -23,15 +22,17 @@ export class ReceiveHalf {
   readonly #onConsumed: (bytes: number) => void;
   #state: ReceiveState = "open";
   #reader: Reader | undefined;
-  /** Bytes handed to the reader that it may still be writing somewhere. */
-  #lent = 0;
+  readonly #memory: PayloadMemory;
+  /** The chunk handed to the reader, which may still be writing it somewhere. */
+  #lent: Uint8Array | undefined;
   /** The last chunk of the inbox, when it is one that small payloads are joined into. */
   #joined: Uint8Array = new Uint8Array();
   #joinedLength = 0;
   #failure: unknown;
 
-  constructor(windowBytes: number, onConsumed: (bytes: number) => void) {
+  constructor(windowBytes: number, memory: PayloadMemory, onConsumed: (bytes: number) => void) {
     this.#window = new ReceiveWindow(windowBytes);
+    this.#memory = memory;
     this.#onConsumed = onConsumed;
   }
 
@@ -59,16 +60,17 @@ export class ReceiveHalf {
     });
   }
 
-  /** Takes the payload of a DATA frame. */
+  /** Takes the payload of a DATA frame; what has to wait is copied. */
   arrive(bytes: Uint8Array): void {
     if (this.#state === "ended") {
       throw new ProtocolError("ERR_DATA_AFTER_FIN", "Cannot take DATA: FIN came before");
     }
     this.#window.arrive(bytes.length);
     if (bytes.length === 0) return;
-    if (this.#reader) this.#wake()?.resolve(this.#lend(unpinned(bytes)));
+    // Also for a reader that waits: it goes on in a microtask, when the message has gone.
+    if (this.#reader) this.#wake()?.resolve(this.#lend(this.#memory.keep(bytes)));
     else if (bytes.length <= SMALL_BYTES && this.#inbox.length >= MANY_CHUNKS) this.#join(bytes);
-    else this.#inbox.push(unpinned(bytes));
+    else this.#inbox.push(this.#memory.keep(bytes));
   }
 
   /** Takes FIN. @throws ProtocolError when bytes are missing or FIN comes twice */
@@ -90,9 +92,10 @@ export class ReceiveHalf {
     if (this.#state === "reset") return;
     this.#state = "reset";
     this.#failure = reason;
-    for (const chunk of this.#inbox) this.#lent += chunk.length;
-    this.#inbox.length = 0;
-    this.#settle();
+    // Whoever has the lent chunk may still be writing it: its memory is not used again.
+    this.#consumed(this.#lent?.length ?? 0);
+    this.#lent = undefined;
+    for (const chunk of this.#inbox.splice(0)) this.#consumed(chunk.length);
     this.#wake()?.reject(reason);
   }
 
@@ -110,15 +113,21 @@ export class ReceiveHalf {
   }
 
   #lend(chunk: Uint8Array): Uint8Array {
-    this.#lent = chunk.length;
+    this.#lent = chunk;
     return chunk;
   }
 
   #settle(): void {
-    if (this.#lent === 0) return;
-    this.#window.consume(this.#lent);
-    this.#onConsumed(this.#lent);
-    this.#lent = 0;
+    if (!this.#lent) return;
+    this.#memory.giveBack(this.#lent);
+    this.#consumed(this.#lent.length);
+    this.#lent = undefined;
+  }
+
+  #consumed(bytes: number): void {
+    if (bytes === 0) return;
+    this.#window.consume(bytes);
+    this.#onConsumed(bytes);
   }
 
   #wake(): Reader | undefined {
@@ -126,12 +135,4 @@ export class ReceiveHalf {
     this.#reader = undefined;
     return reader;
   }
-}
-
-/**
- * A view keeps its whole message in memory. Without this copy, a reader that stands still on many
- * small payloads would hold many large messages, and the window would bound nothing.
- */
-function unpinned(bytes: Uint8Array): Uint8Array {
-  return bytes.length * PINNED_SHARE < bytes.buffer.byteLength ? bytes.slice() : bytes;
 }

@@ -4,6 +4,7 @@ import { type CarrierError, ProtocolError, StreamError } from "./errors.ts";
 import type { Frame } from "./frame.ts";
 import type { Hello } from "./hello.ts";
 import type { Link, LinkHost } from "./link.ts";
+import { PayloadMemory } from "./payload-memory.ts";
 import { Stream } from "./stream.ts";
 import { FrameType, HEADER_LENGTH, MAX_PAYLOAD, MAX_STREAM_ID } from "./wire.ts";
 
@@ -43,6 +44,7 @@ export class Session implements LinkHost {
   /** Links the peer asked us to leave: we close each once its last stream has ended. */
   readonly #leaving = new Set<Link>();
   readonly #window: ReceiveWindow;
+  readonly #memory = new PayloadMemory();
   /** The last id that we have opened. */
   #lastStreamId = 0;
 
@@ -236,6 +238,7 @@ export class Session implements LinkHost {
       port: link,
       sendCredit: this.#options.remote.streamWindow,
       receiveWindow: this.#options.local.streamWindow,
+      memory: this.#memory,
     });
     this.#streams.set(id, { stream, link });
     this.#links.set(link, id);

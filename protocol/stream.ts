@@ -2,6 +2,7 @@ import type { Address } from "./address.ts";
 import type { ByteChannel } from "./channel.ts";
 import { type FailureReason, reasonOf, StreamError } from "./errors.ts";
 import type { Frame } from "./frame.ts";
+import type { PayloadMemory } from "./payload-memory.ts";
 import { ReceiveHalf } from "./receive-half.ts";
 import { Turn } from "./scheduler.ts";
 import { SendHalf } from "./send-half.ts";
@@ -35,6 +36,8 @@ export interface StreamOptions {
   readonly sendCredit: number;
   /** Bytes the peer may send before we grant more. */
   readonly receiveWindow: number;
+  /** Where what has arrived waits. */
+  readonly memory: PayloadMemory;
 }
 
 /** BIND answers twice: listening, then connected (RFC 1928 section 4). */
@@ -58,11 +61,11 @@ export class Stream implements ByteChannel {
   #onFailed: ((reason: unknown) => void) | undefined;
   #onDatagram: DatagramHandler | undefined;
 
-  constructor({ id, port, sendCredit, receiveWindow }: StreamOptions) {
+  constructor({ id, port, sendCredit, receiveWindow, memory }: StreamOptions) {
     this.id = id;
     this.#port = port;
     this.#sending = new SendHalf(sendCredit);
-    this.#receiving = new ReceiveHalf(receiveWindow, (bytes) => port.consumed(bytes));
+    this.#receiving = new ReceiveHalf(receiveWindow, memory, (bytes) => port.consumed(bytes));
   }
 
   async read(): Promise<Uint8Array | null> {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { PayloadMemory } from "../../protocol/payload-memory.ts";
 import { ReceiveHalf } from "../../protocol/receive-half.ts";
 import { hex } from "../support/hex.ts";
 import { fateOf } from "../support/stream-bytes.ts";
@@ -9,12 +10,15 @@ const code = (expected: string): unknown =>
 /** A half, and the sum of what it has given back to the session. */
 function half(windowBytes = 10): { half: ReceiveHalf; returned: () => number } {
   let sum = 0;
-  return { half: new ReceiveHalf(windowBytes, (bytes) => (sum += bytes)), returned: () => sum };
+  return {
+    half: new ReceiveHalf(windowBytes, new PayloadMemory(), (bytes) => (sum += bytes)),
+    returned: () => sum,
+  };
 }
 
 describe("ReceiveHalf", () => {
   it("joins small payloads once many wait, and gives back the same bytes", async () => {
-    const half = new ReceiveHalf(10_000, () => {});
+    const half = new ReceiveHalf(10_000, new PayloadMemory(), () => {});
     const sent = Array.from({ length: 5000 }, (_, i) => i % 251);
     for (const byte of sent) half.arrive(Uint8Array.of(byte));
     const chunks: Uint8Array[] = [];
@@ -26,7 +30,7 @@ describe("ReceiveHalf", () => {
   });
 
   it("never writes into a joined chunk that its reader has", async () => {
-    const half = new ReceiveHalf(10_000, () => {});
+    const half = new ReceiveHalf(10_000, new PayloadMemory(), () => {});
     for (let i = 0; i < 17; i++) half.arrive(Uint8Array.of(1));
     for (let i = 0; i < 16; i++) await half.read();
     const lent = await half.read();
@@ -137,13 +141,44 @@ describe("ReceiveHalf", () => {
     await expect(waiting).rejects.toThrow("gone");
   });
 
-  it("copies a payload that is a small part of its message, and no other", async () => {
-    const { half: receiving } = half(1000);
-    const message = new Uint8Array(400);
-    receiving.arrive(message.subarray(0, 99));
-    receiving.arrive(message.subarray(0, 100));
-    const [small, large] = [await receiving.read(), await receiving.read()];
-    expect(small?.buffer).not.toBe(message.buffer);
-    expect(large?.buffer).toBe(message.buffer);
+  it.each([1, 600, 20_000, 65_536, 100_000])(
+    "keeps a payload of %i bytes when its message is overwritten",
+    async (length) => {
+      const { half: receiving } = half(1_000_000);
+      const message = new Uint8Array(length);
+      const waiting = receiving.read();
+      for (const value of [1, 2, 3]) {
+        receiving.arrive(message.fill(value));
+        message.fill(0xff);
+      }
+      for (const value of [1, 2, 3]) {
+        const chunk = value === 1 ? await waiting : await receiving.read();
+        expect(chunk?.length).toBe(length);
+        expect(chunk?.every((byte) => byte === value)).toBe(true);
+      }
+    },
+  );
+
+  it("uses the memory of a chunk again once the next is asked for, not before", async () => {
+    const { half: receiving } = half(1_000_000);
+    const payload = new Uint8Array(65_536);
+    receiving.arrive(payload.fill(1));
+    const first = await receiving.read();
+    receiving.arrive(payload.fill(2));
+    expect(first?.at(-1)).toBe(1);
+    const second = await receiving.read();
+    receiving.arrive(payload.fill(3));
+    expect(second?.at(-1)).toBe(2);
+    expect((await receiving.read())?.buffer).toBe(first?.buffer);
+  });
+
+  it("leaves alone what its reader may still be writing when it fails", async () => {
+    const memory = new PayloadMemory();
+    const receiving = new ReceiveHalf(1_000_000, memory, () => {});
+    receiving.arrive(new Uint8Array(65_536).fill(1));
+    const lent = await receiving.read();
+    receiving.fail(new Error("gone"));
+    memory.keep(new Uint8Array(65_536).fill(2));
+    expect(lent?.at(-1)).toBe(1);
   });
 });

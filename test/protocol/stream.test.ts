@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { StreamError } from "../../protocol/errors.ts";
 import type { Frame } from "../../protocol/frame.ts";
+import { PayloadMemory } from "../../protocol/payload-memory.ts";
 import { Stream } from "../../protocol/stream.ts";
 import { FrameType } from "../../protocol/wire.ts";
 import { hex, toHex } from "../support/hex.ts";
@@ -8,6 +9,7 @@ import { fateOf } from "../support/stream-bytes.ts";
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const bound = { kind: "ipv4", host: "192.0.2.1", port: 80 } as const;
+const memory = new PayloadMemory();
 
 interface Recorded {
   readonly stream: Stream;
@@ -27,7 +29,7 @@ function recorded(sendCredit = 10, receiveWindow = 10): Recorded {
     consumed: (bytes: number) => void calls.push(bytes),
     streamClosed: () => void calls.push("closed"),
   };
-  return { stream: new Stream({ id: 7, port, sendCredit, receiveWindow }), frames, calls };
+  return { stream: new Stream({ id: 7, port, sendCredit, receiveWindow, memory }), frames, calls };
 }
 const sum = (calls: readonly (string | number)[]): number =>
   calls.reduce<number>((total, call) => total + (typeof call === "number" ? call : 0), 0);

@@ -42,7 +42,11 @@ class End implements Carrier {
     this.sent.push(copy);
     if (!this.#delivers()) return;
     this.#clock.defer(() => {
-      if (this.#delivers()) this.#events()?.message(copy);
+      if (!this.#delivers()) return;
+      // Overwritten, as a platform does that uses its memory for the next message.
+      const given = copy.slice();
+      this.#events()?.message(given);
+      given.fill(0xdd);
     });
   }
 
