@@ -82,18 +82,25 @@ export class ByteReader {
 
 /** Writes big-endian fields into a buffer that grows when it must; `take()` gives what was written. */
 export class ByteWriter {
+  readonly #headRoom: number;
   #bytes: Uint8Array<ArrayBuffer>;
   #view: DataView;
-  #length = 0;
+  /** Where in #bytes the next byte goes. */
+  #at: number;
 
-  /** Begins with `memory`, which is the writer's until somebody has done with take(). */
-  constructor(memory: ArrayBuffer = new ArrayBuffer(64)) {
+  /**
+   * Begins with `memory`, which is the writer's until somebody has done with take(), and leaves
+   * `headRoom` bytes free in front of what it writes.
+   */
+  constructor(memory: ArrayBuffer = new ArrayBuffer(64), headRoom = 0) {
+    this.#headRoom = headRoom;
+    this.#at = headRoom;
     this.#bytes = new Uint8Array(memory);
     this.#view = new DataView(memory);
   }
 
   get length(): number {
-    return this.#length;
+    return this.#at - this.#headRoom;
   }
 
   // In each of these #grow comes first, on a line of its own: it may replace the buffer, and
@@ -132,16 +139,16 @@ export class ByteWriter {
 
   /** Overwrites a u32 written earlier, for a length that is known only afterwards. */
   patchU32(at: number, value: number): void {
-    this.#view.setUint32(at, value);
+    this.#view.setUint32(this.#headRoom + at, value);
   }
 
   /** The bytes written so far; the writer must not be used afterwards. */
   take(): Uint8Array<ArrayBuffer> {
-    return this.#bytes.subarray(0, this.#length);
+    return this.#bytes.subarray(this.#headRoom, this.#at);
   }
 
   #grow(by: number): number {
-    const at = this.#length;
+    const at = this.#at;
     const needed = at + by;
     if (needed > this.#bytes.length) {
       const larger = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
@@ -149,7 +156,7 @@ export class ByteWriter {
       this.#bytes = larger;
       this.#view = new DataView(larger.buffer);
     }
-    this.#length = needed;
+    this.#at = needed;
     return at;
   }
 }

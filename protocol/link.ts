@@ -1,5 +1,5 @@
 import { ByteWriter } from "./bytes.ts";
-import type { Carrier, CarrierEvents } from "./carrier.ts";
+import { type Carrier, type CarrierEvents, HEAD_ROOM } from "./carrier.ts";
 import type { Cancel, Clock } from "./clock.ts";
 import { CarrierError, messageOf, ProtocolError } from "./errors.ts";
 import { appendFrame, decodeFrames, type Frame } from "./frame.ts";
@@ -211,7 +211,7 @@ export class Link implements StreamPort, CarrierEvents {
         ? error
         : new ProtocolError("ERR_FRAME_STATE", messageOf(error), { cause: error });
     if (this.#isClosed) return;
-    const writer = new ByteWriter();
+    const writer = new ByteWriter(undefined, HEAD_ROOM);
     const text = reason.message;
     appendFrame(writer, { type: FrameType.GoAway, reason: reason.goAway, drainMs: 0, text });
     this.#carrier.send(writer.take(), () => {});

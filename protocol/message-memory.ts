@@ -1,3 +1,4 @@
+import { HEAD_ROOM } from "./carrier.ts";
 import { HEADER_LENGTH } from "./wire.ts";
 
 /** Stream bytes of one DATA frame: one turn. Small enough that a keystroke waits for little. */
@@ -6,7 +7,7 @@ export const TURN_BYTES = 65_536;
 export const MESSAGE_BYTES = 131_072;
 
 /** Room for a message that was just below MESSAGE_BYTES when its last turn was added. */
-const BUFFER_BYTES = MESSAGE_BYTES + HEADER_LENGTH + TURN_BYTES;
+const BUFFER_BYTES = HEAD_ROOM + MESSAGE_BYTES + HEADER_LENGTH + TURN_BYTES;
 /** Buffers kept for the next messages; a busy carrier may have more of them under way. */
 const MAX_FREE = 8;
 

@@ -1,4 +1,5 @@
 import { ByteWriter } from "./bytes.ts";
+import { HEAD_ROOM } from "./carrier.ts";
 import type { Clock } from "./clock.ts";
 import { ReceiveWindow, SendWindow } from "./credit.ts";
 import { DatagramQueue } from "./datagram-queue.ts";
@@ -130,7 +131,7 @@ export class Outbox {
   flush(): void {
     while (this.#hasControl() || this.#hasPayload()) {
       const memory = this.#hasPayload() ? this.#memory.take() : undefined;
-      const writer = new ByteWriter(memory);
+      const writer = new ByteWriter(memory, HEAD_ROOM);
       this.#appendControl(writer);
       this.#appendDatagrams(writer);
       this.#appendData(writer);

@@ -122,6 +122,16 @@ describe("ByteWriter", () => {
     expect([...writer.take()]).toEqual(Array.from({ length: 300 }, (_, value) => value & 0xff));
   });
 
+  it("leaves room in front of what it writes, also when it grows", () => {
+    const writer = new ByteWriter(new ArrayBuffer(8), 5).u32(0);
+    expect(writer.length).toBe(4);
+    writer.patchU32(0, 0xfedc_ba98);
+    const bytes = writer.bytes(hex("0102030405")).take();
+    expect(toHex(bytes)).toBe("fedcba980102030405");
+    expect(bytes.byteOffset).toBe(5);
+    expect(new ByteWriter(undefined, 5).length).toBe(0);
+  });
+
   it("overwrites a length that is known only afterwards", () => {
     const writer = new ByteWriter(new ArrayBuffer(4)).u32(0).u8(7);
     writer.patchU32(0, 0xfedc_ba98);
