@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from "node:net";
 import type { Clock } from "../../protocol/clock.ts";
 import { type FailureReason, HandshakeError, StreamError } from "../../protocol/errors.ts";
+import { readPlainly } from "../../protocol/node/socket-reader.ts";
 import { TcpChannel } from "../../protocol/node/tcp-channel.ts";
 import { Command } from "../../protocol/wire.ts";
 import type { Gateway } from "../listeners/gateway.ts";
@@ -102,7 +103,7 @@ export class HttpProxy {
     const connection = this.#connections.get(socket);
     if (!connection) return;
     // The server has let go of the socket. What the client sends meanwhile waits in its channel.
-    const client = new TcpChannel(socket);
+    const client = new TcpChannel(readPlainly(socket));
     socket.resume();
     try {
       if (connection.isBusy) {

@@ -1,5 +1,6 @@
 import { createServer, type Socket } from "node:net";
 import { listenOn } from "../../protocol/node/http-server.ts";
+import { adoptSocket, SHARED_BYTES } from "../../protocol/node/socket-reader.ts";
 import { TcpChannel } from "../../protocol/node/tcp-channel.ts";
 
 export interface Listener {
@@ -19,11 +20,16 @@ export async function listen(
   port: number,
   serve: (client: TcpChannel) => Promise<void>,
 ): Promise<Listener> {
+  const shared = new Uint8Array(SHARED_BYTES);
   const sockets = new Set<Socket>();
-  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+  // Paused: adoptSocket() starts to read.
+  const options = { allowHalfOpen: true, noDelay: true, pauseOnConnect: true };
+  const server = createServer(options, (accepted) => {
+    const reading = adoptSocket(accepted, shared);
+    const { socket } = reading;
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
-    void serve(new TcpChannel(socket));
+    void serve(new TcpChannel(reading));
   });
   const bound = await listenOn(server, host, port);
   return {

@@ -4,6 +4,7 @@ import { createServer, type Socket } from "node:net";
 import ipaddr from "ipaddr.js";
 import { type Address, parseAddress } from "../../protocol/address.ts";
 import { listenOn } from "../../protocol/node/http-server.ts";
+import { adoptSocket } from "../../protocol/node/socket-reader.ts";
 import { TcpChannel } from "../../protocol/node/tcp-channel.ts";
 import { isAnybody, type Listening } from "../egress/egress.ts";
 import type { Policy } from "../policy/policy.ts";
@@ -19,6 +20,7 @@ export async function listenForPeer(
   peer: Address,
   policy: Policy,
   signal: AbortSignal,
+  shared: Uint8Array,
   latest?: Address,
 ): Promise<Listening> {
   const expected = unmapped(peer.kind === "name" ? await resolveName(peer, policy) : peer);
@@ -33,7 +35,7 @@ export async function listenForPeer(
     // RFC 1928: "expected to evaluate the DST.ADDR": everybody else is shut out.
     if (!isExpected(from, expected, policy)) return void socket.resetAndDestroy();
     server.close();
-    accepted.resolve({ channel: new TcpChannel(socket), peer: from });
+    accepted.resolve({ channel: new TcpChannel(adoptSocket(socket, shared)), peer: from });
   });
   const port = await listenOn(server, family, 0).catch(fail);
   const stop = (reason: unknown): void => {

@@ -1,15 +1,16 @@
 import { type IncomingMessage, type RequestListener, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { WebSocketServer } from "ws";
 import { type Admitted, type Keyring, NonceCache } from "../../protocol/admission.ts";
 import type { Log } from "../../protocol/log.ts";
 import { requestListener } from "../../protocol/node/http-server.ts";
-import { attachCarrier, webSocketOptions } from "../../protocol/node/ws-carrier.ts";
+import { SHARED_BYTES } from "../../protocol/node/socket-reader.ts";
+import { answerUpgrade } from "../../protocol/node/ws-handshake.ts";
 import type { Bridge } from "../bridge.ts";
 import type { ClientGuard } from "../client-guard.ts";
 import { createEdge } from "../edge.ts";
 import type { Origin } from "../forwarded.ts";
 import type { Tally } from "../tally.ts";
+import { acceptCarrier } from "./accept-carrier.ts";
 
 export interface EdgeRequestOptions {
   /** The keys, as they are now. */
@@ -40,7 +41,7 @@ interface Bindings {
 export function createEdgeRequests(options: EdgeRequestOptions): EdgeRequests {
   const { bridge, guard, keyring } = options;
   const nonces = new NonceCache(MAX_NONCES);
-  const sockets = new WebSocketServer({ noServer: true, ...webSocketOptions });
+  const shared = new Uint8Array(SHARED_BYTES);
   const upgrades = new WeakMap<IncomingMessage, (user: string) => void>();
   const app = createEdge<Bindings>({
     keyring,
@@ -51,7 +52,7 @@ export function createEdgeRequests(options: EdgeRequestOptions): EdgeRequests {
       const refusal = takeIn(options, incoming);
       if (refusal) return refusal;
       upgrade(admitted.keyId);
-      // `ws` has written the 101 itself; this goes to the response that lost its socket.
+      // The 101 is written already; this goes to the response that lost its socket.
       return new Response(null);
     },
   });
@@ -65,12 +66,13 @@ export function createEdgeRequests(options: EdgeRequestOptions): EdgeRequests {
     },
     upgrade: (incoming, socket, head) => {
       const response = responseOn(socket, incoming);
-      upgrades.set(incoming, (user) => {
-        response.detachSocket(socket);
-        sockets.handleUpgrade(incoming, socket, head, (webSocket) => {
-          bridge.accept(user, (events) => attachCarrier(webSocket, events));
+      const answer = answerUpgrade(incoming.headers);
+      if (answer !== undefined) {
+        upgrades.set(incoming, (user) => {
+          response.detachSocket(socket);
+          bridge.accept(user, acceptCarrier(socket, head, answer, shared));
         });
-      });
+      }
       request(incoming, response);
     },
   };

@@ -1,19 +1,30 @@
 import { connect, isIP, type Socket } from "node:net";
 import { type Address, parseAddress, UNSPECIFIED } from "../../protocol/address.ts";
 import { StreamError } from "../../protocol/errors.ts";
+import { SocketReader } from "../../protocol/node/socket-reader.ts";
 import { TcpChannel } from "../../protocol/node/tcp-channel.ts";
 import type { Connection } from "../egress/egress.ts";
 import { failureOf } from "./node-failure.ts";
 
-/** Connects to an address, never to a name. `signal` ends the attempt, and nothing after it. */
-export function dialAddress(target: Address, signal: AbortSignal): Promise<Connection> {
+/**
+ * Connects to an address, never to a name. `signal` ends the attempt, and nothing after it; `shared`
+ * is where calm targets are read into.
+ */
+export function dialAddress(
+  target: Address,
+  signal: AbortSignal,
+  shared: Uint8Array,
+): Promise<Connection> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(signal.reason);
     if (target.kind === "name") {
       return reject(new StreamError("general", "Cannot connect: the name was not resolved"));
     }
     const { host, port } = target;
-    const socket = connect({ host, port, allowHalfOpen: true, noDelay: true });
+    const reading = new SocketReader(shared, (onread) =>
+      connect({ host, port, allowHalfOpen: true, noDelay: true, onread }),
+    );
+    const { socket } = reading;
     const cancel = (): void => {
       socket.destroy();
       reject(signal.reason);
@@ -27,7 +38,7 @@ export function dialAddress(target: Address, signal: AbortSignal): Promise<Conne
     socket.once("connect", () => {
       signal.removeEventListener("abort", cancel);
       socket.off("error", fail);
-      resolve({ channel: new TcpChannel(socket), bound: boundOf(socket) });
+      resolve({ channel: new TcpChannel(reading), bound: boundOf(socket) });
     });
   });
 }

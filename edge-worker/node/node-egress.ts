@@ -1,6 +1,7 @@
 import type { Address } from "../../protocol/address.ts";
 import type { Clock } from "../../protocol/clock.ts";
 import { StreamError } from "../../protocol/errors.ts";
+import { SHARED_BYTES } from "../../protocol/node/socket-reader.ts";
 import { DialQueue, type Hold } from "../egress/dial-queue.ts";
 import { raceDials } from "../egress/dial-race.ts";
 import type { Connection, Egress } from "../egress/egress.ts";
@@ -26,33 +27,40 @@ export function createNodeEgress({
   maxDials,
 }: NodeEgressOptions): Omit<Required<Egress>, "forUser"> {
   const queue = new DialQueue(maxDials);
+  // Where calm targets are read into.
+  const shared = new Uint8Array(SHARED_BYTES);
+  const dial = (address: Address, signal: AbortSignal): Promise<Connection> =>
+    dialAddress(address, signal, shared);
   return {
     connect: (target, policy, signal, caller) =>
       queue.run(caller, signal, (hold) =>
         target.kind === "name"
-          ? dialName(clock, target, policy, signal, hold)
-          : dialAddress(target, signal),
+          ? dialName({ clock, target, policy, signal, hold, dial })
+          : dial(target, signal),
       ),
-    listen: listenForPeer,
+    listen: (peer, policy, signal, latest) => listenForPeer(peer, policy, signal, shared, latest),
     associate: openAssociation,
     resolve: resolveName,
     reverse: reverseAddress,
   };
 }
 
+interface NameDial {
+  readonly clock: Clock;
+  readonly target: Address;
+  readonly policy: Policy;
+  readonly signal: AbortSignal;
+  readonly hold: Hold;
+  readonly dial: (address: Address, signal: AbortSignal) => Promise<Connection>;
+}
+
 /** Resolves once, and dials the very addresses that passed: nobody asks the resolver again. */
-function dialName(
-  clock: Clock,
-  target: Address,
-  policy: Policy,
-  signal: AbortSignal,
-  hold: Hold,
-): Promise<Connection> {
+function dialName({ clock, target, policy, signal, hold, dial }: NameDial): Promise<Connection> {
   const lookups = lookupFamilies(target, policy, clock);
   // A lookup cannot be ended: it counts as a dial until it has.
   hold(lookups.settled);
   const discard = ({ channel }: Connection): void => channel.abort(superseded());
-  return raceDials(lookups, { clock, signal, dial: dialAddress, discard });
+  return raceDials(lookups, { clock, signal, dial, discard });
 }
 
 function superseded(): StreamError {

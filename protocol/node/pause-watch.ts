@@ -10,11 +10,14 @@ const NOTHING = new Uint8Array();
 export class PauseWatch {
   readonly #socket: Socket;
   readonly #intervalMs: number;
+  readonly #isRead: () => boolean;
   #isWaiting = false;
 
-  constructor(socket: Socket, intervalMs: number) {
+  /** `isRead` tells whether libuv is told to read: that need not be a state of the stream. */
+  constructor(socket: Socket, intervalMs: number, isRead: () => boolean) {
     this.#socket = socket;
     this.#intervalMs = intervalMs;
+    this.#isRead = isRead;
   }
 
   /** The socket has been paused. Cheap, as this may be so for every chunk. */
@@ -26,7 +29,7 @@ export class PauseWatch {
 
   #look(): void {
     this.#isWaiting = false;
-    if (this.#socket.destroyed || !this.#socket.isPaused()) return;
+    if (this.#socket.destroyed || this.#isRead()) return;
     // With bytes under way libuv is told anyway, and after our FIN nothing can be written.
     if (this.#socket.writable && this.#socket.writableLength === 0) this.#socket.write(NOTHING);
     this.start();

@@ -2,10 +2,13 @@ import type { Socket } from "node:net";
 import type { ByteChannel } from "../channel.ts";
 import { messageOf, StreamError } from "../errors.ts";
 import { PauseWatch } from "./pause-watch.ts";
+import type { ReadTaker, SocketReader } from "./socket-reader.ts";
 
 /** Bytes that may wait here for read(); one more chunk of up to 64 KiB may be on its way in. */
 const INBOX_BYTES = 65_536;
-/** How often a paused socket is asked whether it is still there. */
+/** What a busy channel reads into: one whose last read filled the room that it had. */
+const OWN_BYTES = 131_072;
+/** How often a socket that is not read is asked whether it is still there. */
 const PAUSE_WATCH_MS = 5000;
 
 interface Reader {
@@ -14,23 +17,28 @@ interface Reader {
 }
 
 /** A ByteChannel over a connected socket that was made with `allowHalfOpen: true`. */
-export class TcpChannel implements ByteChannel {
+export class TcpChannel implements ByteChannel, ReadTaker {
+  readonly #reading: SocketReader;
   readonly #socket: Socket;
   readonly #pauseWatch: PauseWatch;
   readonly #inbox: Uint8Array[] = [];
+  #own: Uint8Array | undefined;
   #inboxBytes = 0;
+  #isStopped = false;
   #hasEnded = false;
   #failure: unknown;
   #onFailed: ((reason: unknown) => void) | undefined;
   #reader: Reader | undefined;
 
-  constructor(socket: Socket, pauseWatchMs: number = PAUSE_WATCH_MS) {
-    this.#socket = socket;
-    this.#pauseWatch = new PauseWatch(socket, pauseWatchMs);
-    socket.on("data", this.#onData);
-    socket.on("end", this.#onEnd);
-    socket.on("error", (cause) => this.#fail(broken(cause)));
-    socket.on("close", () => {
+  constructor(reading: SocketReader, pauseWatchMs: number = PAUSE_WATCH_MS) {
+    this.#reading = reading;
+    this.#socket = reading.socket;
+    const isRead = (): boolean => !this.#isStopped && !this.#socket.isPaused();
+    this.#pauseWatch = new PauseWatch(this.#socket, pauseWatchMs, isRead);
+    reading.start(this);
+    this.#socket.on("end", this.#onEnd);
+    this.#socket.on("error", (cause) => this.#fail(broken(cause)));
+    this.#socket.on("close", () => {
       if (!this.#hasEnded)
         this.#fail(new StreamError("connection-reset", "The connection was cut"));
     });
@@ -50,11 +58,15 @@ export class TcpChannel implements ByteChannel {
     const chunk = this.#inbox.shift();
     if (chunk) {
       this.#inboxBytes -= chunk.length;
-      if (this.#inbox.length === 0 && this.#socket.isPaused()) this.#socket.resume();
       return Promise.resolve(chunk);
     }
     if (this.#hasEnded) return Promise.resolve(null);
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    // The chunk before this one has come back: our own memory is free again.
+    if (this.#isStopped) {
+      this.#isStopped = false;
+      this.#reading.resume();
+    }
     return new Promise((resolve, reject) => {
       this.#reader = { resolve, reject };
     });
@@ -90,33 +102,42 @@ export class TcpChannel implements ByteChannel {
    * rest. This channel goes on to write, to end, and to tell by a failed read() that all is over.
    */
   release(unread: Uint8Array): Socket {
-    this.#socket.off("data", this.#onData);
+    this.#reading.release();
+    this.#isStopped = false;
     this.#socket.off("end", this.#onEnd);
-    this.#socket.pause();
     const waiting = [unread, ...this.#inbox.splice(0)];
     this.#inboxBytes = 0;
     for (const chunk of waiting.toReversed()) if (chunk.length > 0) this.#socket.unshift(chunk);
     return this.#socket;
   }
 
-  readonly #onData = (chunk: Buffer): void => this.#take(chunk);
+  get room(): Uint8Array {
+    return this.#own ?? this.#reading.shared;
+  }
+
+  take(bytes: Uint8Array): boolean {
+    const isOwn = bytes.buffer === this.#own?.buffer;
+    const isShared = bytes.buffer === this.#reading.shared.buffer;
+    // What lies in shared memory is overwritten by the next socket that has something to say.
+    const chunk = isShared ? bytes.slice() : bytes;
+    // Let go of at once: who has said all for now may say nothing for hours.
+    if (isOwn && bytes.length < OWN_BYTES) this.#own = undefined;
+    else if (isShared && bytes.length === this.room.length) this.#own = new Uint8Array(OWN_BYTES);
+    const reader = this.#wake();
+    if (reader) reader.resolve(chunk);
+    else {
+      this.#inbox.push(chunk);
+      this.#inboxBytes += chunk.length;
+    }
+    this.#isStopped = isOwn || this.#inboxBytes >= INBOX_BYTES;
+    if (this.#isStopped) this.#pauseWatch.start();
+    return !this.#isStopped;
+  }
 
   readonly #onEnd = (): void => {
     this.#hasEnded = true;
     this.#wake()?.resolve(null);
   };
-
-  #take(buffer: Buffer): void {
-    // A plain Uint8Array: Buffer's slice() is a view, and code that copies must get a copy.
-    const chunk = new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
-    const reader = this.#wake();
-    if (reader) return reader.resolve(chunk);
-    this.#inbox.push(chunk);
-    this.#inboxBytes += chunk.length;
-    if (this.#inboxBytes < INBOX_BYTES) return;
-    this.#socket.pause();
-    this.#pauseWatch.start();
-  }
 
   #fail(reason: unknown): void {
     if (this.#failure !== undefined) return;

@@ -15,9 +15,10 @@ const MAX_LINES = 400;
 const TESTED_ELSEWHERE: Readonly<Record<string, string>> = {
   "cli/commands.ts": "every test that starts the command line; each command by e2e",
   "cli/edge-door.ts": "cli/tables.test.ts, which walks all tables",
-  "cli/heap.ts": "one flag of V8; `npm run bench` shows what it does",
+  "cli/heap.ts": "two flags of V8; `npm run bench` shows what it does",
   "client-agent/listeners/request.ts": "types alone",
   "edge-worker/egress/upstream/upstream.ts": "types alone",
+  "edge-worker/node/accept-carrier.ts": "edge-worker/node/serve.test.ts, which calls it",
   "edge-worker/node/serve-workerd.ts": "contract/edge-workerd.test.ts",
   "edge-worker/node/workerd-process.ts": "contract/edge-workerd.test.ts, cli/edge-process.test.ts",
   "edge-worker/node/worker-bundle.ts": "contract/edge-workerd.test.ts, which runs the bundle",
@@ -27,8 +28,7 @@ const TESTED_ELSEWHERE: Readonly<Record<string, string>> = {
   "protocol/log.ts": "types alone",
   "protocol/node/node-clock.ts": "three calls of Node, in every test that uses sockets",
   "protocol/node/http-server.ts": "the tests of the servers that use it, admin and serve",
-  "protocol/node/tcp-channel.ts": "contract/, and the tests of listen and node-egress",
-  "protocol/node/ws-carrier.ts": "contract/, and the test of dial-carrier",
+  "protocol/node/open-websocket.ts": "protocol/node/dial-carrier.test.ts, which calls it",
   "protocol/outbox.ts": "protocol/link.test.ts, of which it is the sending half",
   "protocol/wire.ts": "spec/protocol-md.test.ts, number by number",
 };

@@ -7,11 +7,13 @@ import { ownAddress } from "../../../edge-worker/node/own-address.ts";
 import type { Policy } from "../../../edge-worker/policy/policy.ts";
 import { type Address, formatAddress, parseAddress } from "../../../protocol/address.ts";
 import { StreamError } from "../../../protocol/errors.ts";
+import { SHARED_BYTES } from "../../../protocol/node/socket-reader.ts";
 import { hex } from "../../support/hex.ts";
 import { fateOf } from "../../support/stream-bytes.ts";
 
 const anything: Policy = () => undefined;
 const cancelled = new StreamError("cancelled", "The agent took the stream back");
+const shared = new Uint8Array(SHARED_BYTES);
 const endings: AbortController[] = [];
 const sockets: Socket[] = [];
 
@@ -19,7 +21,13 @@ const sockets: Socket[] = [];
 async function listenFor(host: string, policy = anything, latest?: Address) {
   const ending = new AbortController();
   endings.push(ending);
-  const listening = await listenForPeer(parseAddress(host, 0), policy, ending.signal, latest);
+  const listening = await listenForPeer(
+    parseAddress(host, 0),
+    policy,
+    ending.signal,
+    shared,
+    latest,
+  );
   return { ...listening, ending };
 }
 
@@ -91,7 +99,7 @@ describe("listenForPeer()", () => {
     const ending = new AbortController();
     endings.push(ending);
     const peer = parseAddress("127.0.0.2", 20);
-    const listening = await listenForPeer(peer, anything, ending.signal);
+    const listening = await listenForPeer(peer, anything, ending.signal, shared);
     dial(listening, "127.0.0.2");
     const { channel } = await listening.accepted;
     channel.abort(undefined);
@@ -175,7 +183,7 @@ describe("listenForPeer()", () => {
 
   it("closes the port, too, when the signal aborts before it listens", async () => {
     const ending = new AbortController();
-    const starting = listenForPeer(parseAddress("localhost", 0), anything, ending.signal);
+    const starting = listenForPeer(parseAddress("localhost", 0), anything, ending.signal, shared);
     ending.abort(cancelled);
     const listening = await starting;
     await expect(listening.accepted).rejects.toBe(cancelled);

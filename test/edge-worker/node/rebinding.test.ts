@@ -8,6 +8,7 @@ import type { Policy } from "../../../edge-worker/policy/policy.ts";
 import { type Address, formatAddress, parseAddress } from "../../../protocol/address.ts";
 import { StreamError } from "../../../protocol/errors.ts";
 import { nodeClock } from "../../../protocol/node/node-clock.ts";
+import { SHARED_BYTES } from "../../../protocol/node/socket-reader.ts";
 import { Associations } from "../../support/associations.ts";
 import { hex, toHex } from "../../support/hex.ts";
 import { startTarget, type Target } from "../../support/target.ts";
@@ -129,6 +130,7 @@ describe("BIND on Node", () => {
       parseAddress("rebinding.example", 0),
       policy,
       never,
+      new Uint8Array(SHARED_BYTES),
     );
     const stranger = connect({ host: PUBLIC, port: bound.port, localAddress: PRIVATE });
     const reset = new Promise((resolve) => stranger.on("error", () => {}).on("close", resolve));
@@ -143,7 +145,12 @@ describe("BIND on Node", () => {
 
   it("denies a name whose answer is private", async () => {
     answerWith(PRIVATE, PUBLIC);
-    const listening = listenForPeer(parseAddress("rebinding.example", 0), policy, never);
+    const listening = listenForPeer(
+      parseAddress("rebinding.example", 0),
+      policy,
+      never,
+      new Uint8Array(SHARED_BYTES),
+    );
     await expect(listening).rejects.toMatchObject({ reason: "denied" });
   });
 });

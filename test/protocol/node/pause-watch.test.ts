@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { readPlainly } from "../../../protocol/node/socket-reader.ts";
 import { TcpChannel } from "../../../protocol/node/tcp-channel.ts";
 
 const LENGTH = 4_000_000;
@@ -18,7 +19,7 @@ async function fullChannel(watchMs?: number) {
     socket.destroy();
     server.close();
   });
-  const channel = new TcpChannel(socket, watchMs);
+  const channel = new TcpChannel(readPlainly(socket), watchMs);
   client.write(new Uint8Array(LENGTH));
   // A paused socket reads ahead once more before libuv is told to stop.
   await expect.poll(() => socket.readableLength).toBeGreaterThanOrEqual(65_536);

@@ -1,0 +1,20 @@
+import type { Socket } from "node:net";
+import type { Carrier, CarrierEvents } from "../../protocol/carrier.ts";
+import { adoptSocket } from "../../protocol/node/socket-reader.ts";
+import { WsCarrier } from "../../protocol/node/ws-carrier.ts";
+
+/**
+ * Makes a carrier of the socket of an Upgrade request: sends `answer`, the 101. `head` is what has
+ * come behind the request; `shared` is where idle carriers read into.
+ */
+export function acceptCarrier(
+  socket: Socket,
+  head: Uint8Array,
+  answer: string,
+  shared: Uint8Array,
+): (events: CarrierEvents) => Carrier {
+  if (head.length > 0) socket.unshift(head);
+  const reading = adoptSocket(socket, shared);
+  reading.socket.write(answer, "latin1");
+  return (events) => new WsCarrier(reading, "server", events);
+}

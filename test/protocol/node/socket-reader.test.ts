@@ -1,0 +1,241 @@
+import { once } from "node:events";
+import { connect, createServer, type AddressInfo, type Server, Socket } from "node:net";
+import { setImmediate as turn } from "node:timers/promises";
+import { afterEach, describe, expect, it } from "vitest";
+import {
+  adoptSocket,
+  readPlainly,
+  SHARED_BYTES,
+  SocketReader,
+} from "../../../protocol/node/socket-reader.ts";
+
+const servers: Server[] = [];
+const sockets: Socket[] = [];
+
+async function startServer(serve: (socket: Socket) => void, pauseOnConnect = false) {
+  const server = createServer({ allowHalfOpen: true, pauseOnConnect }, (socket) => {
+    sockets.push(socket.on("error", () => {}));
+    serve(socket);
+  });
+  servers.push(server);
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  return { port: (server.address() as AddressInfo).port, host: "127.0.0.1", allowHalfOpen: true };
+}
+
+/** A socket that was accepted, and the client's end of it. */
+async function accepted(): Promise<{ socket: Socket; client: Socket }> {
+  const came = Promise.withResolvers<Socket>();
+  const client = connect(await startServer(came.resolve, true));
+  sockets.push(client.on("error", () => {}));
+  return { socket: await came.promise, client };
+}
+
+/** Collects what a reader reads, into memory of the test's own. */
+function collect(reader: SocketReader, room = new Uint8Array(4096)) {
+  sockets.push(reader.socket);
+  const pieces: Buffer[] = [];
+  const rooms = new Set<ArrayBufferLike>();
+  reader.start({
+    room,
+    take: (bytes) => {
+      rooms.add(bytes.buffer);
+      pieces.push(Buffer.from(bytes));
+      return true;
+    },
+  });
+  const end = once(reader.socket, "end").then(() => Buffer.concat(pieces));
+  return { end, rooms, room };
+}
+
+afterEach(() => {
+  for (const socket of sockets.splice(0)) socket.destroy();
+  for (const server of servers.splice(0)) server.close();
+});
+
+describe("SocketReader", () => {
+  it("reads into the taker's room", async () => {
+    const place = await startServer((socket) => socket.end(Buffer.alloc(1_000_000, "abc")));
+    const shared = new Uint8Array(SHARED_BYTES);
+    const reader = new SocketReader(shared, (onread) => connect({ ...place, onread }));
+    await once(reader.socket, "connect");
+    const { end, rooms, room } = collect(reader);
+    expect((await end).equals(Buffer.alloc(1_000_000, "abc"))).toBe(true);
+    // The first read may have been prepared before there was a taker.
+    rooms.delete(shared.buffer);
+    expect(rooms).toEqual(new Set([room.buffer]));
+  });
+
+  it("keeps what came before there is a taker", async () => {
+    const place = await startServer((socket) => socket.write("early "));
+    const shared = new Uint8Array(SHARED_BYTES);
+    const reader = new SocketReader(shared, (onread) => connect({ ...place, onread }));
+    await once(reader.socket, "readable");
+    shared.fill(0);
+    sockets.at(-1)?.end("late");
+    const { end } = collect(reader);
+    expect(String(await end)).toBe("early late");
+  });
+
+  it("reads no more than a socket holds while there is no taker", async () => {
+    let taken = 0;
+    const place = await startServer((socket) => {
+      const pour = (): void => {
+        if (socket.destroyed) return;
+        socket.write(new Uint8Array(100_000), () => {
+          taken += 100_000;
+          setImmediate(pour);
+        });
+      };
+      pour();
+    });
+    const shared = new Uint8Array(SHARED_BYTES);
+    const reader = new SocketReader(shared, (onread) => connect({ ...place, onread }));
+    sockets.push(reader.socket);
+    await once(reader.socket, "readable");
+    const settle = async (last: number): Promise<void> => {
+      for (let i = 0; i < 200; i++) await turn();
+      if (taken !== last && taken < 50_000_000) await settle(taken);
+    };
+    await settle(0);
+    expect(reader.socket.readableLength).toBeLessThanOrEqual(2 * SHARED_BYTES);
+    // With a taker it goes on.
+    await new Promise<void>((resolve) => {
+      let bytes = 0;
+      const take = (taken: Uint8Array): boolean => {
+        if ((bytes += taken.length) > 10_000_000) resolve();
+        return true;
+      };
+      reader.start({ room: new Uint8Array(100_000), take });
+    });
+  });
+
+  it("stops when the taker says no, and goes on when it is resumed", async () => {
+    let sent = 0;
+    const place = await startServer((socket) => {
+      for (; sent < 1000; sent++) socket.write(new Uint8Array(10_000));
+      socket.end();
+    });
+    const reader = new SocketReader(new Uint8Array(SHARED_BYTES), (onread) =>
+      connect({ ...place, onread }),
+    );
+    sockets.push(reader.socket);
+    let [bytes, calls] = [0, 0];
+    let isStopped = false;
+    const ended = once(reader.socket, "end");
+    reader.start({
+      room: new Uint8Array(100_000),
+      take: (taken) => {
+        expect(isStopped).toBe(false);
+        bytes += taken.length;
+        isStopped = ++calls % 2 === 0;
+        if (isStopped)
+          setImmediate(() => {
+            isStopped = false;
+            reader.resume();
+          });
+        return !isStopped;
+      },
+    });
+    await ended;
+    expect(bytes).toBe(10_000_000);
+  });
+
+  it("gives the socket back, paused: what comes then are its data events", async () => {
+    const { socket, client } = await accepted();
+    const reader = adoptSocket(socket, new Uint8Array(SHARED_BYTES));
+    sockets.push(reader.socket);
+    const taken: string[] = [];
+    const first = new Promise<void>((resolve) => {
+      reader.start({
+        room: new Uint8Array(100),
+        take: (bytes) => {
+          taken.push(String(Buffer.from(bytes)));
+          resolve();
+          return true;
+        },
+      });
+    });
+    client.write("one");
+    await first;
+    const released = reader.release();
+    expect(released.isPaused()).toBe(true);
+    client.end("two");
+    const seen: string[] = [];
+    released.on("data", (chunk: Buffer) => seen.push(chunk.toString())).resume();
+    await once(released, "end");
+    expect([taken, seen]).toEqual([["one"], ["two"]]);
+  });
+});
+
+describe("adoptSocket()", () => {
+  it("takes over what waits, and what was put back", async () => {
+    const { socket, client } = await accepted();
+    client.end("world");
+    await once(socket, "readable");
+    socket.unshift(Buffer.from("hello "));
+    const reader = adoptSocket(socket, new Uint8Array(SHARED_BYTES));
+    expect(reader.socket).not.toBe(socket);
+    expect(String(await collect(reader).end)).toBe("hello world");
+  });
+
+  it("leaves the old socket without anything inside, and the new one half-open as it was", async () => {
+    const { socket, client } = await accepted();
+    const [closed, heard] = [once(socket, "close"), once(client.resume(), "end")];
+    const reader = adoptSocket(socket, new Uint8Array(SHARED_BYTES));
+    await closed;
+    expect(reader.socket.remoteAddress).toBe("127.0.0.1");
+    client.end("bye");
+    expect(String(await collect(reader).end)).toBe("bye");
+    // The client has ended; this side goes on.
+    const answered = once(client, "data");
+    reader.socket.end("still here");
+    expect(String((await answered)[0])).toBe("still here");
+    await heard;
+  });
+
+  it.each([
+    ["that is gone", (socket: Socket) => void socket.destroy()],
+    ["with bytes to write", (socket: Socket) => hold(socket)],
+    ["under TLS", (socket: Socket) => void Object.assign(socket, { encrypted: true })],
+  ])("leaves a socket %s as it is", async (_what, change) => {
+    const { socket } = await accepted();
+    change(socket);
+    expect(adoptSocket(socket, new Uint8Array(SHARED_BYTES)).socket).toBe(socket);
+  });
+});
+
+describe("adoptSocket() of a socket that has nothing inside", () => {
+  it("leaves it as it is", () => {
+    const socket = new Socket();
+    expect(adoptSocket(socket, new Uint8Array(SHARED_BYTES)).socket).toBe(socket);
+  });
+});
+
+describe("readPlainly()", () => {
+  it("reads a socket by its data events, and pauses it when the taker says no", async () => {
+    const { socket, client } = await accepted();
+    const reader = readPlainly(socket);
+    const taken: string[] = [];
+    const first = Promise.withResolvers<void>();
+    reader.start({
+      room: new Uint8Array(),
+      take: (bytes) => {
+        taken.push(String(Buffer.from(bytes)));
+        first.resolve();
+        return taken.length > 1;
+      },
+    });
+    client.write("one");
+    await first.promise;
+    expect(socket.isPaused()).toBe(true);
+    client.end("two");
+    reader.resume();
+    await once(socket, "end");
+    expect(taken).toEqual(["one", "two"]);
+  });
+});
+
+function hold(socket: Socket): void {
+  socket.cork();
+  socket.write("unsent");
+}
