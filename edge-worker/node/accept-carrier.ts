@@ -5,16 +5,19 @@ import { WsCarrier } from "../../protocol/node/ws-carrier.ts";
 
 /**
  * Makes a carrier of the socket of an Upgrade request: sends `answer`, the 101. `head` is what has
- * come behind the request; `shared` is where idle carriers read into.
+ * come behind the request; `shared` is where idle carriers read into. `adopted` is told which socket
+ * the connection goes on by.
  */
 export function acceptCarrier(
   socket: Socket,
   head: Uint8Array,
   answer: string,
   shared: Uint8Array,
+  adopted: (socket: Socket) => void,
 ): (events: CarrierEvents) => Carrier {
   if (head.length > 0) socket.unshift(head);
   const reading = adoptSocket(socket, shared);
+  adopted(reading.socket);
   reading.socket.write(answer, "latin1");
   return (events) => new WsCarrier(reading, "server", events);
 }

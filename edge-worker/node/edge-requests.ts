@@ -11,6 +11,7 @@ import { createEdge } from "../edge.ts";
 import type { Origin } from "../forwarded.ts";
 import type { Tally } from "../tally.ts";
 import { acceptCarrier } from "./accept-carrier.ts";
+import { Departures } from "./departures.ts";
 
 export interface EdgeRequestOptions {
   /** The keys, as they are now. */
@@ -42,6 +43,7 @@ export function createEdgeRequests(options: EdgeRequestOptions): EdgeRequests {
   const { bridge, guard, keyring } = options;
   const nonces = new NonceCache(MAX_NONCES);
   const shared = new Uint8Array(SHARED_BYTES);
+  const departures = new Departures();
   const upgrades = new WeakMap<IncomingMessage, (user: string) => void>();
   const app = createEdge<Bindings>({
     keyring,
@@ -49,7 +51,7 @@ export function createEdgeRequests(options: EdgeRequestOptions): EdgeRequests {
     upgrade: (_request, admitted: Admitted, { incoming }) => {
       const upgrade = upgrades.get(incoming);
       if (!upgrade || !nonces.take(admitted, Date.now())) return undefined;
-      const refusal = takeIn(options, incoming);
+      const refusal = takeIn(options, departures, incoming);
       if (refusal) return refusal;
       upgrade(admitted.keyId);
       // The 101 is written already; this goes to the response that lost its socket.
@@ -61,7 +63,7 @@ export function createEdgeRequests(options: EdgeRequestOptions): EdgeRequests {
     request,
     connection: (socket) => {
       const leave = guard.connected(socket.remoteAddress);
-      if (leave) socket.once("close", leave);
+      if (leave) departures.add(socket, leave);
       else socket.destroy();
     },
     upgrade: (incoming, socket, head) => {
@@ -70,7 +72,8 @@ export function createEdgeRequests(options: EdgeRequestOptions): EdgeRequests {
       if (answer !== undefined) {
         upgrades.set(incoming, (user) => {
           response.detachSocket(socket);
-          bridge.accept(user, acceptCarrier(socket, head, answer, shared));
+          const adopted = (next: Socket): void => departures.move(socket, next);
+          bridge.accept(user, acceptCarrier(socket, head, answer, shared, adopted));
         });
       }
       request(incoming, response);
@@ -82,13 +85,17 @@ export function createEdgeRequests(options: EdgeRequestOptions): EdgeRequests {
  * Counts a carrier in, or gives what to answer instead. Only who has the secret gets to see these
  * answers, which tell an agent to come again soon.
  */
-function takeIn(options: EdgeRequestOptions, incoming: IncomingMessage): Response | undefined {
+function takeIn(
+  options: EdgeRequestOptions,
+  departures: Departures,
+  incoming: IncomingMessage,
+): Response | undefined {
   const { guard, log, tally } = options;
   if (options.isStopping()) return new Response(null, { status: 503 });
   const origin = originOf(guard, incoming);
   const leave = guard.admitted(origin);
   if (!leave) return new Response(null, { status: 429 });
-  incoming.socket.once("close", leave);
+  departures.add(incoming.socket, leave);
   tally.admitted++;
   log.info("A carrier was admitted", { from: origin.address ?? "a Unix socket" });
   return undefined;
