@@ -1,5 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { isLoopback } from "./loopback.ts";
+import type { Outbound } from "../edge-worker/egress/outbound.ts";
+import { outboundOf } from "./outbound.ts";
 import type { GateSettings } from "../client-agent/listeners/gate.ts";
 import type { Password } from "../client-agent/node/hash-passwords.ts";
 import { serveAgent, type UdpSettings } from "../client-agent/node/serve-agent.ts";
@@ -42,6 +44,7 @@ export async function startLocal(
     connectTimeoutMs: settings["connect-timeout"],
     maxDials: settings["max-dials"],
     bridge: "durable",
+    outbound: outboundOf(settings, runtime),
   });
   try {
     const url = `ws://${formatEndpoint({ ...settings["edge-listen"], port: edge.port })}/`;
@@ -124,6 +127,7 @@ export async function startEdge(
     connectTimeoutMs: settings["connect-timeout"],
     maxDials: settings["max-dials"],
     bridge: settings.bridge,
+    outbound: outboundOf(settings, settings.runtime),
   });
   const urls = [
     ...edge.listen.map((endpoint) => urlOf(endpoint, tls ? "wss" : "ws")),
@@ -151,6 +155,7 @@ export async function startEdge(
 
 interface RuntimeOptions extends Omit<NodeEdgeOptions, "log"> {
   readonly bridge: "durable" | "stateless";
+  readonly outbound: Outbound;
 }
 
 function startRuntime(

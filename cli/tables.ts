@@ -16,6 +16,8 @@ import {
   toggle,
   users,
 } from "./setting-types.ts";
+import { udpModes } from "../edge-worker/egress/outbound.ts";
+import { credential, dnsUrls, ipAddress, portRange, turnUrl } from "./outbound-types.ts";
 
 const common = {
   "log-level": {
@@ -199,6 +201,43 @@ const egress = {
   },
 } as const satisfies SettingsTable;
 
+const outbound = {
+  dns: {
+    schema: dnsUrls,
+    value: "urls",
+    fallback: "system",
+    help: "Who resolves names: system, or DNS over HTTPS at these URLs, asked in turn",
+  },
+  udp: {
+    schema: v.picklist(udpModes, "expected native, dns, turn or off"),
+    value: "mode",
+    help: "How datagrams leave: native, turn, dns (port 53 only) or off (default: native on node, dns on workerd)",
+  },
+  "udp-idle-timeout": {
+    schema: seconds(1, 3600),
+    value: "seconds",
+    fallback: 60,
+    help: "Seconds after which a silent peer of a UDP association is forgotten",
+  },
+  "turn-url": {
+    schema: turnUrl,
+    value: "url",
+    help: "With udp turn: the server, turn:HOST:PORT?transport=tcp or turns:HOST:PORT",
+  },
+  "turn-username": { schema: credential, value: "name", help: "User name at the TURN server" },
+  "turn-password": { schema: credential, isSecret: true, help: "Password at the TURN server" },
+  "bind-address": {
+    schema: ipAddress,
+    value: "ip",
+    help: "On node: address that clients of BIND are told (default: the one towards the peer)",
+  },
+  "bind-ports": {
+    schema: portRange,
+    value: "range",
+    help: "On node: ports that BIND listens on, such as 40000-40100 (default: any that is free)",
+  },
+} as const satisfies SettingsTable;
+
 const runtime = v.picklist(["node", "workerd"], "expected node or workerd");
 
 const agentEdge = {
@@ -247,6 +286,7 @@ export const tables = {
     ...udp,
     ...dialling,
     ...serving,
+    ...outbound,
     ...common,
   },
   agent: {
@@ -275,6 +315,7 @@ export const tables = {
     ...egress,
     ...dialling,
     ...serving,
+    ...outbound,
     ...common,
   },
   deploy: {

@@ -1,6 +1,9 @@
 import * as v from "valibot";
 import { ConfigError } from "../protocol/errors.ts";
 import { upstreamsSchema } from "./egress/upstream/upstream-settings.ts";
+import { UDP_IDLE_TIMEOUT_MS } from "./egress/outbound.ts";
+import type { TurnSettings } from "./egress/turn/turn-server.ts";
+import { parseTurnUrl, TURN_URL_WORDS } from "./egress/turn/turn-url.ts";
 import { type Access, parseAccess } from "./users/access.ts";
 
 const SWITCH = v.pipe(
@@ -15,7 +18,34 @@ const JSON_TEXT = v.pipe(
 );
 
 const DIALS = "expected 1 to 65535 dials";
-const MILLISECONDS = "expected 100 to 120000 milliseconds";
+const DNS_WORDS = "expected a URL, or several with spaces between them";
+
+/** One URL, or several with spaces between them. */
+const DNS_URLS = v.pipe(
+  v.string("expected a URL"),
+  v.trim(),
+  v.transform((text) => text.split(/\s+/)),
+  v.check(
+    (urls) => urls.every((url) => /^https?:/.test(URL.parse(url)?.protocol ?? "")),
+    DNS_WORDS,
+  ),
+);
+
+const TURN_URL = v.pipe(
+  v.string(TURN_URL_WORDS),
+  v.rawTransform(({ dataset, addIssue, NEVER }) => {
+    const url = parseTurnUrl(dataset.value);
+    if (url) return url;
+    addIssue({ message: TURN_URL_WORDS });
+    return NEVER;
+  }),
+);
+
+/** What RFC 8489 section 14.3 has room for, with three bytes a character. */
+const CREDENTIAL = v.pipe(
+  v.string("expected a text"),
+  v.regex(/^[^\p{Cc}]{1,169}$/u, "expected 1 to 169 characters"),
+);
 
 /** Where Cloudflare can be asked to make a Durable Object, and what the letters stand for. */
 export const locationHints = {
@@ -55,16 +85,7 @@ export const workerVariables = v.object({
     ),
   ),
   ALLOW_PRIVATE: v.optional(SWITCH, "false"),
-  CONNECT_TIMEOUT_MS: v.optional(
-    v.pipe(
-      v.string(MILLISECONDS),
-      v.regex(/^\d+$/, MILLISECONDS),
-      v.transform(Number),
-      v.minValue(100, MILLISECONDS),
-      v.maxValue(120_000, MILLISECONDS),
-    ),
-    "15000",
-  ),
+  CONNECT_TIMEOUT_MS: v.optional(milliseconds(100, 120_000), "15000"),
   // Cloudflare establishes six connections at once for an invocation, and lets the rest wait
   // without a word; fetch() to the resolver needs one.
   MAX_DIALS: v.optional(
@@ -78,15 +99,29 @@ export const workerVariables = v.object({
     "5",
   ),
   HAS_IPV6: v.optional(SWITCH, "true"),
-  DNS_URL: v.optional(
-    v.pipe(v.string("expected a URL"), v.url("expected a URL")),
-    "https://cloudflare-dns.com/dns-query",
+  DNS_URL: v.optional(DNS_URLS, "https://cloudflare-dns.com/dns-query"),
+  CLOUDFLARE_DNS_URL: v.optional(
+    v.pipe(
+      v.string("expected a URL"),
+      v.check((text) => text === "" || URL.canParse(text), "expected a URL, or nothing"),
+    ),
   ),
+  UDP: v.optional(v.picklist(["dns", "turn", "off"], "expected dns, turn or off"), "dns"),
+  UDP_IDLE_TIMEOUT_MS: v.optional(milliseconds(1000, 3_600_000), String(UDP_IDLE_TIMEOUT_MS)),
+  TURN_URL: v.optional(TURN_URL),
+  TURN_USERNAME: v.optional(CREDENTIAL),
+  TURN_PASSWORD: v.optional(CREDENTIAL),
 });
 export type WorkerVariables = v.InferOutput<typeof workerVariables>;
 
 /** Names that hold secrets: they never stand in wrangler.toml, and their values are never shown. */
-export const workerSecrets: readonly string[] = ["EDGESOCKS_SECRET", "EDGESOCKS_KEYS", "UPSTREAMS"];
+export const workerSecrets: readonly string[] = [
+  "EDGESOCKS_SECRET",
+  "EDGESOCKS_KEYS",
+  "UPSTREAMS",
+  "TURN_USERNAME",
+  "TURN_PASSWORD",
+];
 
 /** The environment of a Worker, checked. @throws ConfigError that names the variable, not its value */
 export function parseWorkerVariables(env: unknown): WorkerVariables {
@@ -117,6 +152,16 @@ export function accessOfWorker(
   return access;
 }
 
+/** The TURN server of a Worker. @throws ConfigError when it is wanted and not all there */
+export function turnOfWorker(variables: WorkerVariables): TurnSettings | undefined {
+  if (variables.UDP !== "turn") return undefined;
+  const { TURN_URL: url, TURN_USERNAME: username, TURN_PASSWORD: password } = variables;
+  if (url && username !== undefined && password !== undefined) return { url, username, password };
+  throw new ConfigError(
+    "Cannot use UDP = turn: TURN_URL, TURN_USERNAME or TURN_PASSWORD is not set",
+  );
+}
+
 /** Nothing outlives a connection there, so nothing could count what passes in a day or a minute. */
 function requireNoWindows({ users }: Access): void {
   for (const { id, limits } of users) {
@@ -124,6 +169,17 @@ function requireNoWindows({ users }: Access): void {
     const what = "bytes-per-day and streams-per-minute";
     throw new ConfigError(`Cannot use ${what} of the key ${id}: they need BRIDGE = "durable"`);
   }
+}
+
+function milliseconds(min: number, max: number) {
+  const text = `expected ${min} to ${max} milliseconds`;
+  return v.pipe(
+    v.string(text),
+    v.regex(/^\d+$/, text),
+    v.transform(Number),
+    v.minValue(min, text),
+    v.maxValue(max, text),
+  );
 }
 
 function parseJson(text: string): unknown {

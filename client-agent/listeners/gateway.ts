@@ -4,7 +4,7 @@ import { messageOf, reasonOf, StreamError } from "../../protocol/errors.ts";
 import type { Log } from "../../protocol/log.ts";
 import type { Session } from "../../protocol/session.ts";
 import type { Stream } from "../../protocol/stream.ts";
-import { Command } from "../../protocol/wire.ts";
+import { Capability, Command } from "../../protocol/wire.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Clock } from "../../protocol/clock.ts";
 import { KnownTargets } from "./known-targets.ts";
@@ -58,6 +58,7 @@ export class Gateway {
         throw new StreamError("command-unsupported", `Cannot serve command ${command}`);
       }
       const session = await this.#options.session(user);
+      if (command === Command.UdpAssociate) requireUdp(session.remote.capabilities);
       const { stream, sent } = session.open(command, address, early);
       // A client that breaks off does not wait for the answer, nor must the edge go on dialling.
       client.onceFailed((reason) => stream.abort(reason));
@@ -115,4 +116,10 @@ export class Gateway {
       metrics.streamClosed(totals);
     }
   }
+}
+
+/** The edge has said in its HELLO what it relays: there is no need to ask for what it does not. */
+function requireUdp(capabilities: number): void {
+  if ((capabilities & (Capability.UdpNative | Capability.UdpDns)) !== 0) return;
+  throw new StreamError("command-unsupported", "Cannot relay UDP: the edge does not");
 }

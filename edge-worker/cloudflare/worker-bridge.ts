@@ -1,7 +1,6 @@
 import type { Log } from "../../protocol/log.ts";
 import { Bridge } from "../bridge.ts";
 import { capabilitiesOf } from "../egress/egress.ts";
-import { createNameCheck } from "../egress/name-check.ts";
 import { createCloudflareTargets } from "../egress/upstream/cloudflare-targets.ts";
 import { createUpstreams } from "../egress/upstream/create-upstreams.ts";
 import { edgeLimits, helloOf } from "../limits.ts";
@@ -11,7 +10,7 @@ import { Users } from "../users/users.ts";
 import { dialEdge } from "./dial-edge.ts";
 import { acceptCarrier } from "./worker-carrier.ts";
 import { workerClock } from "./worker-clock.ts";
-import { createWorkerEgress } from "./worker-egress.ts";
+import { createWorkerEgress, createWorkerResolver } from "./worker-egress.ts";
 import type { WorkerSettings } from "./worker-env.ts";
 
 /** The bridge with a Worker's sockets and clock. */
@@ -21,16 +20,16 @@ export function createWorkerBridge(
   log: Log,
   place: string,
 ): Bridge {
-  const { dnsUrl, fetcher } = settings;
+  const resolver = createWorkerResolver(settings);
   const { egress } = createUpstreams(settings.upstreams, {
     clock: workerClock,
     log,
     random: Math.random,
-    direct: createWorkerEgress(settings),
+    direct: createWorkerEgress(settings, resolver, log),
     dialEdge,
     blocked: settings.reachesCloudflare
       ? undefined
-      : createCloudflareTargets(workerClock, createNameCheck(dnsUrl, fetcher)),
+      : createCloudflareTargets(workerClock, resolver.nameCheck),
     connectTimeoutMs: settings.connectTimeoutMs,
   });
   return new Bridge({

@@ -1,12 +1,19 @@
 import { messageOf } from "../../protocol/errors.ts";
 import type { Log } from "../../protocol/log.ts";
-import type { Fetch } from "../egress/dns-client.ts";
+import type { Fetch } from "../egress/dns/doh-client.ts";
+import type { Outbound } from "../egress/outbound.ts";
 import type { UpstreamSettings } from "../egress/upstream/upstream-settings.ts";
 import type { Access } from "../users/access.ts";
-import { accessOfWorker, type LocationHint, parseWorkerVariables } from "../worker-variables.ts";
+import {
+  accessOfWorker,
+  type LocationHint,
+  parseWorkerVariables,
+  turnOfWorker,
+} from "../worker-variables.ts";
+import type { Connect } from "./open-socket.ts";
 
 /** What a Worker is told from outside, checked. */
-export interface WorkerSettings {
+export interface WorkerSettings extends Omit<Outbound, "bind"> {
   readonly access: Access;
   readonly upstreams: readonly UpstreamSettings[];
   /** Whether connect() reaches Cloudflare's own ranges: on a workerd elsewhere it does. */
@@ -20,9 +27,12 @@ export interface WorkerSettings {
   readonly maxDials: number;
   /** False where the Worker runs on a machine without IPv6. */
   readonly hasIpv6: boolean;
-  readonly dnsUrl: string;
-  /** How to reach it; undefined for an ordinary fetch(). */
+  /** How to reach the resolvers of `dnsUrls`; undefined for an ordinary fetch(). */
   readonly fetcher: Fetch | undefined;
+  /** Instead of what is known of 1.1.1.1 and its like; "" to reach them by TCP as all others. */
+  readonly cloudflareDnsUrl: string | undefined;
+  /** How to reach the TURN server; undefined for an ordinary connect(). */
+  readonly connectToTurn: Connect | undefined;
 }
 
 /** What wrangler.toml binds; everything else in it is text that readSettings() checks. */
@@ -30,8 +40,11 @@ export interface WorkerEnv {
   readonly BRIDGES: DurableObjectNamespace;
   /** Its entry "keys" holds what EDGESOCKS_KEYS would, for those who change it often. */
   readonly KEYS?: KVNamespace;
-  /** Answers DNS_URL where the Worker does not run at Cloudflare, and may not reach its own machine. */
-  readonly RESOLVER?: Fetcher;
+  /**
+   * Reaches DNS_URL and TURN_URL where the Worker does not run at Cloudflare: they are the
+   * operator's word, and may be on its own machine when no target may.
+   */
+  readonly OPERATOR_NETWORK?: Fetcher;
   /** Answers when it is time to stop, where `edgesocks` runs the Worker. */
   readonly RUNNER?: Fetcher;
 }
@@ -53,8 +66,12 @@ export async function readSettings(env: WorkerEnv, log: Log): Promise<WorkerSett
       connectTimeoutMs: variables.CONNECT_TIMEOUT_MS,
       maxDials: variables.MAX_DIALS,
       hasIpv6: variables.HAS_IPV6,
-      dnsUrl: variables.DNS_URL,
-      fetcher: fetcherOf(env),
+      dnsUrls: variables.DNS_URL,
+      cloudflareDnsUrl: variables.CLOUDFLARE_DNS_URL,
+      udp: variables.UDP,
+      udpIdleTimeoutMs: variables.UDP_IDLE_TIMEOUT_MS,
+      turn: turnOfWorker(variables),
+      ...networkOf(env),
     };
   } catch (error) {
     log.error(`${messageOf(error)}. Set it in wrangler.toml or as a secret`);
@@ -66,6 +83,12 @@ async function storedKeysOf({ KEYS }: WorkerEnv): Promise<{ keys: unknown } | un
   return KEYS && { keys: await KEYS.get("keys", { type: "json", cacheTtl: KV_CACHE_S }) };
 }
 
-function fetcherOf({ RESOLVER }: WorkerEnv): Fetch | undefined {
-  return RESOLVER && ((url, init) => RESOLVER.fetch(url, init));
+function networkOf({
+  OPERATOR_NETWORK: network,
+}: WorkerEnv): Pick<WorkerSettings, "fetcher" | "connectToTurn"> {
+  if (!network) return { fetcher: undefined, connectToTurn: undefined };
+  return {
+    fetcher: (url, init) => network.fetch(url, init),
+    connectToTurn: (address, options) => network.connect(address, options),
+  };
 }

@@ -22,6 +22,8 @@ export interface Listening {
 export interface Association {
   /** Sends a datagram, or drops it: UDP promises nothing. `bytes` is copied or sent at once. */
   send(to: Address, bytes: Uint8Array): void;
+  /** Datagrams that were not relayed, in either direction, as far as it is known here. */
+  readonly dropped: number;
   close(): void;
 }
 
@@ -57,6 +59,8 @@ export interface Egress {
     latest?: Address,
   ) => Promise<Listening>;
   readonly associate?: (policy: Policy, deliver: Deliver) => Promise<Association>;
+  /** That associations relay nothing but datagrams to port 53. */
+  readonly isDnsOnly?: boolean;
   /** The first address of a name. */
   readonly resolve?: (name: Address, policy: Policy) => Promise<Address>;
   /** A name of an address (PTR). */
@@ -75,7 +79,8 @@ export function isAnybody({ host }: Address): boolean {
 export function capabilitiesOf(egress: Egress): number {
   return (
     (egress.listen ? Capability.Bind : 0) |
-    (egress.associate ? Capability.UdpNative : 0) |
+    (egress.associate && !egress.isDnsOnly ? Capability.UdpNative : 0) |
+    (egress.associate && egress.isDnsOnly ? Capability.UdpDns : 0) |
     (egress.resolve && egress.reverse ? Capability.Resolve : 0)
   );
 }

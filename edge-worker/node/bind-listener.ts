@@ -1,34 +1,55 @@
+import { randomInt } from "node:crypto";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { createServer, type Socket } from "node:net";
+import { createServer, type Server, type Socket } from "node:net";
 import ipaddr from "ipaddr.js";
 import { type Address, parseAddress } from "../../protocol/address.ts";
+import { StreamError } from "../../protocol/errors.ts";
 import { listenOn } from "../../protocol/node/http-server.ts";
 import { adoptSocket } from "../../protocol/node/socket-reader.ts";
 import { TcpChannel } from "../../protocol/node/tcp-channel.ts";
-import { isAnybody, type Listening } from "../egress/egress.ts";
+import type { Resolver } from "../egress/dns/resolver.ts";
+import { type Egress, isAnybody, type Listening } from "../egress/egress.ts";
+import type { BindPlace } from "../egress/outbound.ts";
 import type { Policy } from "../policy/policy.ts";
 import { failureOf } from "./node-failure.ts";
-import { resolveName } from "./node-resolver.ts";
 import { ownAddress } from "./own-address.ts";
 
 /**
- * Listens for one TCP connection from `peer` (RFC 1928 section 4, BIND). `latest` is our end of the
- * connection that the client has made before.
+ * BIND with sockets of this machine, at the place that its operator has set. `shared` is where calm
+ * connections are read into.
  */
-export async function listenForPeer(
-  peer: Address,
-  policy: Policy,
-  signal: AbortSignal,
+export function createListen(
+  resolver: Pick<Resolver, "resolve">,
+  place: BindPlace,
   shared: Uint8Array,
-  latest?: Address,
-): Promise<Listening> {
-  const expected = unmapped(peer.kind === "name" ? await resolveName(peer, policy) : peer);
-  const family = expected.kind === "ipv6" ? "::" : "0.0.0.0";
-  // Before there is a server that would have to be closed: no route to the peer is told here.
-  const host = isAnybody(expected)
-    ? (addressForAnybody(expected, latest) ?? family)
-    : await localAddressTowards(expected).catch(fail);
+): NonNullable<Egress["listen"]> {
+  return async (peer, policy, signal, latest) => {
+    const expected = unmapped(peer.kind === "name" ? await resolver.resolve(peer, policy) : peer);
+    // Before there is a server that would have to be closed: no route to the peer is told here.
+    const host = place.host?.host ?? (await hostFor(expected, latest));
+    return listenForPeer({ expected, host, ports: place.ports, policy, signal, shared });
+  };
+}
+
+/** The address to tell: `latest` is our end of the connection that the client has made before. */
+function hostFor(expected: Address, latest: Address | undefined): string | Promise<string> {
+  if (!isAnybody(expected)) return localAddressTowards(expected).catch(fail);
+  return addressForAnybody(expected, latest) ?? anyHost(expected);
+}
+
+interface Place {
+  readonly expected: Address;
+  readonly host: string;
+  readonly ports: BindPlace["ports"];
+  readonly policy: Policy;
+  readonly signal: AbortSignal;
+  readonly shared: Uint8Array;
+}
+
+/** Listens for one TCP connection from `expected` (RFC 1928 section 4, BIND). */
+async function listenForPeer(place: Place): Promise<Listening> {
+  const { expected, host, ports, policy, signal, shared } = place;
   const accepted = Promise.withResolvers<{ channel: TcpChannel; peer: Address }>();
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     const from = addressOf(socket);
@@ -37,7 +58,7 @@ export async function listenForPeer(
     server.close();
     accepted.resolve({ channel: new TcpChannel(adoptSocket(socket, shared)), peer: from });
   });
-  const port = await listenOn(server, family, 0).catch(fail);
+  const port = await listenWithin(server, anyHost(expected), ports);
   const stop = (reason: unknown): void => {
     server.close();
     accepted.reject(reason);
@@ -49,6 +70,35 @@ export async function listenForPeer(
   // Awaited later; until then a rejection is nobody's fault.
   accepted.promise.catch(() => {});
   return { bound: parseAddress(host, port), accepted: accepted.promise };
+}
+
+/** Listens on a free port of the range; the search begins anywhere, so that BINDs do not meet. */
+async function listenWithin(
+  server: Server,
+  family: string,
+  ports: BindPlace["ports"],
+): Promise<number> {
+  if (!ports) return listenOn(server, family, 0).catch(fail);
+  const [first, last] = ports;
+  const count = last - first + 1;
+  const start = randomInt(count);
+  for (let tried = 0; tried < count; tried++) {
+    const port = first + ((start + tried) % count);
+    const isBusy = await listenOn(server, family, port).then(
+      () => false,
+      (cause: unknown) => isInUse(cause) || fail(cause),
+    );
+    if (!isBusy) return port;
+  }
+  throw new StreamError("quota-exceeded", "Cannot bind: every port for it is in use");
+}
+
+function isInUse(cause: unknown): boolean {
+  return cause instanceof Error && "code" in cause && cause.code === "EADDRINUSE";
+}
+
+function anyHost({ kind }: Address): string {
+  return kind === "ipv6" ? "::" : "0.0.0.0";
 }
 
 /** Whether it is the peer that was named; of anybody, whether it could have been. */

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -12,6 +12,8 @@ import {
   prepareSocketPath,
   removeStaleSocket,
 } from "../../protocol/node/listening.ts";
+import { nodeOutbound, type Outbound } from "../egress/outbound.ts";
+import type { TurnSettings } from "../egress/turn/turn-server.ts";
 import { type AccessEntries, parseAccess } from "../users/access.ts";
 import { parseUpstreams, type UpstreamEntries } from "../egress/upstream/upstream-settings.ts";
 import { hasIpv6 } from "./has-ipv6.ts";
@@ -36,11 +38,16 @@ export interface WorkerdEdgeOptions {
   readonly upstreams?: UpstreamEntries;
   /** False to have the Worker behave as at Cloudflare, which keeps it off its own ranges. */
   readonly reachesCloudflare?: boolean;
+  /** workerdOutbound, unless the operator says otherwise. */
+  readonly outbound?: Outbound;
   readonly log: Log;
 }
 
 /** What workerd may take to end by itself after its bridges have. */
 const EXIT_MS = 1000;
+
+/** A Worker that was told nothing: it has no sockets for datagrams, but DNS goes by TCP. */
+export const workerdOutbound: Outbound = { ...nodeOutbound, udp: "dns" };
 
 /** The path of the workerd binary; undefined where the package is not installed. */
 export function findWorkerd(): string | undefined {
@@ -86,13 +93,16 @@ export async function serveWorkerdEdge(options: WorkerdEdgeOptions): Promise<Run
     await writeFile(join(folder, "worker.js"), await loadWorkerBundle());
     const stateFolder = resolve(options.stateFolder ?? join(folder, "state"));
     await mkdir(stateFolder, { recursive: true, mode: 0o700 });
-    const made = { stateFolder, noticePath, dnsUrl: names.url, hasIpv6: hasIpv6() };
+    const outbound = { ...(options.outbound ?? workerdOutbound) };
+    if (outbound.dnsUrls.length === 0) outbound.dnsUrls = [names.url];
+    const trusted = readTrusted(process.env["NODE_EXTRA_CA_CERTS"]);
+    const made = { stateFolder, noticePath, outbound, trusted, hasIpv6: hasIpv6() };
     const config = await formatWorkerdConfig({ ...options, ...made });
     await writeFile(join(folder, "config.capnp"), config);
     for (const endpoint of options.listen) {
       if ("path" in endpoint) await prepareSocketPath(endpoint.path);
     }
-    child = spawnWorkerd(binary, folder, options);
+    child = spawnWorkerd(binary, folder, { ...options, turn: outbound.turn });
     const workerd = watchWorkerd(child, options.listen, options.log);
     const listen = await workerd.listening;
     return {
@@ -115,15 +125,38 @@ export async function serveWorkerdEdge(options: WorkerdEdgeOptions): Promise<Run
   }
 }
 
+/** Certificates that are trusted beside the usual ones, as Node itself reads them. */
+function readTrusted(file: string | undefined): readonly string[] {
+  if (file === undefined || file === "") return [];
+  try {
+    return readFileSync(file, "utf8").match(CERTIFICATE) ?? [];
+  } catch {
+    // Node has warned about it when it started.
+    return [];
+  }
+}
+
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----\n?/g;
+
+/** What a Worker is told that has secrets. */
+interface WorkerSecrets extends Pick<WorkerdEdgeOptions, "access" | "upstreams"> {
+  readonly turn: TurnSettings | undefined;
+}
+
 /** What has secrets goes by the environment: a file or a command line could be read by others. */
 function spawnWorkerd(
   binary: string,
   folder: string,
-  { access, upstreams = [] }: Pick<WorkerdEdgeOptions, "access" | "upstreams">,
+  { access, upstreams = [], turn }: WorkerSecrets,
 ): ChildProcess {
+  const credentials = turn && { TURN_USERNAME: turn.username, TURN_PASSWORD: turn.password };
   return spawn(binary, ["serve", "config.capnp", `--control-fd=${CONTROL_FD}`], {
     cwd: folder,
-    env: { EDGESOCKS_KEYS: JSON.stringify(access.keys), UPSTREAMS: JSON.stringify(upstreams) },
+    env: {
+      EDGESOCKS_KEYS: JSON.stringify(access.keys),
+      UPSTREAMS: JSON.stringify(upstreams),
+      ...credentials,
+    },
     stdio: ["ignore", "pipe", "pipe", "pipe"],
   });
 }

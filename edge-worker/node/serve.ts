@@ -7,6 +7,7 @@ import { nodeClock } from "../../protocol/node/node-clock.ts";
 import { Bridge } from "../bridge.ts";
 import { ClientGuard, type GuardSettings } from "../client-guard.ts";
 import { capabilitiesOf, type Egress } from "../egress/egress.ts";
+import { nodeOutbound, type Outbound } from "../egress/outbound.ts";
 import { createUpstreams, type Opened } from "../egress/upstream/create-upstreams.ts";
 import { parseUpstreams, type UpstreamEntries } from "../egress/upstream/upstream-settings.ts";
 import { edgeLimits, helloOf } from "../limits.ts";
@@ -41,6 +42,8 @@ export interface NodeEdgeOptions {
   readonly maxDials: number;
   /** Ways out behind this edge. */
   readonly upstreams?: UpstreamEntries;
+  /** nodeOutbound, unless the operator says otherwise. */
+  readonly outbound?: Outbound;
   readonly log: Log;
 }
 
@@ -147,11 +150,12 @@ async function createUsers(options: NodeEdgeOptions, access: Access): Promise<Us
 }
 
 function createEgress(options: NodeEdgeOptions): Opened {
+  const outbound = options.outbound ?? nodeOutbound;
   return createUpstreams(parseUpstreams(options.upstreams ?? []), {
     ...options,
     clock: nodeClock,
     random: Math.random,
-    direct: createNodeEgress({ clock: nodeClock, maxDials: options.maxDials }),
+    direct: createNodeEgress({ ...options, clock: nodeClock, outbound }),
     dialEdge: createDial,
   });
 }

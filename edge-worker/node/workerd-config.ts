@@ -3,6 +3,8 @@ import { findPackageJSON } from "node:module";
 import { dirname, join } from "node:path";
 import { parse } from "smol-toml";
 import * as v from "valibot";
+import type { Outbound } from "../egress/outbound.ts";
+import { formatTurnUrl } from "../egress/turn/turn-url.ts";
 import { ipv4Blocks, ipv6Blocks } from "../policy/special-registry.ts";
 import { formatEndpoint, type ListenEndpoint } from "../../protocol/node/listening.ts";
 import type { AccessEntries } from "../users/access.ts";
@@ -20,17 +22,21 @@ export interface WorkerdConfig {
   /** workerd has no bound of its own, and a black hole holds its slot for two minutes. */
   readonly maxDials: number;
   readonly bridge: "durable" | "stateless";
-  readonly dnsUrl: string;
   /** Whether this machine has IPv6: the Worker cannot tell. */
   readonly hasIpv6: boolean;
   /** False only to run a Worker as it is at Cloudflare, which keeps it off its own ranges. */
   readonly reachesCloudflare?: boolean;
+  readonly outbound: Outbound;
+  /** Certificates (PEM) that are trusted beside those of browsers. */
+  readonly trusted: readonly string[];
 }
 
 const WRANGLER = v.object({ compatibility_date: v.string() });
 
 /** The workerd configuration (Cap'n Proto text) that runs worker.js as wrangler.toml deploys it. */
 export async function formatWorkerdConfig(config: WorkerdConfig): Promise<string> {
+  const { outbound } = config;
+  const trusted = config.trusted.map(text).join(", ");
   return `using Workerd = import "/workerd/workerd.capnp";
 
 const config :Workerd.Config = (
@@ -42,7 +48,10 @@ const config :Workerd.Config = (
     )),
     (name = "state", disk = (path = ${text(config.stateFolder)}, writable = true)),
     (name = "runner", external = (address = ${text(`unix:${config.noticePath}`)}, http = ())),
-    (name = "resolver", external = (address = ${text(new URL(config.dnsUrl).host)}, http = ())),
+    (name = "operator", network = (
+      allow = ["public", "private"],
+      tlsOptions = (trustBrowserCas = true, trustedCertificates = [${trusted}]),
+    )),
   ],
   sockets = [
     ${config.listen.map(formatSocket).join(",\n    ")},
@@ -63,10 +72,13 @@ const edge :Workerd.Worker = (
     (name = "CONNECT_TIMEOUT_MS", text = ${text(config.connectTimeoutMs)}),
     (name = "MAX_DIALS", text = ${text(config.maxDials)}),
     (name = "HAS_IPV6", text = ${text(config.hasIpv6)}),
-    (name = "RESOLVER", service = "resolver"),
     (name = "RUNNER", service = "runner"),
-    (name = "DNS_URL", text = ${text(config.dnsUrl)}),
-    (name = "BRIDGES", durableObjectNamespace = "DurableBridge"),
+    (name = "OPERATOR_NETWORK", service = "operator"),
+    (name = "DNS_URL", text = ${text(outbound.dnsUrls.join(" "))}),
+    (name = "CLOUDFLARE_DNS_URL", text = ""),
+    (name = "UDP", text = ${text(outbound.udp)}),
+    (name = "UDP_IDLE_TIMEOUT_MS", text = ${text(outbound.udpIdleTimeoutMs)}),
+${turnBindings(outbound.turn)}    (name = "BRIDGES", durableObjectNamespace = "DurableBridge"),
   ],
   durableObjectNamespaces = [
     (className = "DurableBridge", uniqueKey = "edgesocks", enableSql = true),
@@ -99,6 +111,15 @@ export function socketName(index: number): string {
 
 function text(value: string | number | boolean): string {
   return JSON.stringify(String(value));
+}
+
+/** The credentials go by the environment, as the secret does. */
+function turnBindings(turn: Outbound["turn"]): string {
+  if (!turn) return "";
+  return `    (name = "TURN_URL", text = ${JSON.stringify(formatTurnUrl(turn.url))}),
+    (name = "TURN_USERNAME", fromEnvironment = "TURN_USERNAME"),
+    (name = "TURN_PASSWORD", fromEnvironment = "TURN_PASSWORD"),
+`;
 }
 
 async function readCompatibilityDate(): Promise<string> {

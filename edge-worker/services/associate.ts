@@ -19,5 +19,6 @@ export const serveAssociation: Service = async ({ stream }, { egress, tally, ten
     await stream.end();
   } finally {
     association.close();
+    tally.datagramsDropped += association.dropped;
   }
 };

@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
 import type { ByteChannel } from "../channel.ts";
 import { messageOf, StreamError } from "../errors.ts";
 import { PauseWatch } from "./pause-watch.ts";
@@ -87,7 +88,9 @@ export class TcpChannel implements ByteChannel, ReadTaker {
 
   abort(reason: unknown): void {
     // RST, so that whoever is at the other end does not take a cut transfer for a complete one.
-    this.#socket.resetAndDestroy();
+    // By TLS there is only closing: Node throws at a reset.
+    if (this.#socket instanceof TLSSocket) this.#socket.destroy();
+    else this.#socket.resetAndDestroy();
     this.#inbox.length = 0;
     this.#fail(reason);
   }

@@ -52,7 +52,7 @@ describe("environmentSource()", () => {
     ["EDGESOCKS_LISEN", "EDGESOCKS_LISTEN"],
     ["EDGESOCKS_LOGLEVEL", "EDGESOCKS_LOG_LEVEL"],
     ["EDGESOCKS_USER", "EDGESOCKS_USERS"],
-    ["EDGESOCKS_", "EDGESOCKS_EDGE"],
+    ["EDGESOCKS_", "EDGESOCKS_DNS"],
   ])("names the nearest of %s", (variable, nearest) => {
     const text = messageOf(() => environmentSource({ [variable]: "hunter2" }));
     expect(text).toContain(variable);

@@ -1,12 +1,18 @@
-import { serveWorkerdEdge } from "../../edge-worker/node/serve-workerd.ts";
+import { serveWorkerdEdge, workerdOutbound } from "../../edge-worker/node/serve-workerd.ts";
 import { edgeDoor } from "../support/edge-door.ts";
 import { recordedLog } from "../support/log.ts";
+import { describeDns } from "./dns.ts";
 import { describeEdge, type StartEdge } from "./edge.ts";
+import { describeTurnBind, describeUdp } from "./udp.ts";
 import { describeUsers } from "./users.ts";
 
 for (const bridge of ["durable", "stateless"] as const) {
+  const name = `edge on workerd, ${bridge} bridge`;
   const start: StartEdge = (options) =>
     serveWorkerdEdge({ ...edgeDoor, bridge, log: recordedLog(), ...options });
-  describeEdge(`edge on workerd, ${bridge} bridge`, start);
-  describeUsers(`edge on workerd, ${bridge} bridge`, start, bridge === "durable");
+  describeEdge(name, start);
+  describeUsers(name, start, bridge === "durable");
+  describeDns(name, start, workerdOutbound);
+  describeUdp(name, start, workerdOutbound);
+  describeTurnBind(name, start, workerdOutbound);
 }

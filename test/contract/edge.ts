@@ -8,6 +8,7 @@ import { hostname } from "node:os";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type RunningAgent, serveAgent } from "../../client-agent/node/serve-agent.ts";
 import type { UpstreamEntries } from "../../edge-worker/egress/upstream/upstream-settings.ts";
+import type { Outbound } from "../../edge-worker/egress/outbound.ts";
 import type { AccessEntries } from "../../edge-worker/users/access.ts";
 import type { RunningEdge } from "../../edge-worker/node/serve.ts";
 import { Admission } from "../../protocol/admission.ts";
@@ -25,6 +26,8 @@ export interface EdgeUnderTest {
   readonly connectTimeoutMs: number;
   readonly upstreams?: UpstreamEntries;
   readonly stateFolder?: string;
+  /** The runtime's own, unless a suite is about others. */
+  readonly outbound?: Outbound;
 }
 
 export type StartEdge = (options: EdgeUnderTest) => Promise<RunningEdge>;

@@ -3,6 +3,7 @@ import {
   accessOfWorker,
   locationHints,
   parseWorkerVariables,
+  turnOfWorker,
   workerSecrets,
   workerVariables,
 } from "../../edge-worker/worker-variables.ts";
@@ -33,7 +34,9 @@ describe("parseWorkerVariables()", () => {
       CONNECT_TIMEOUT_MS: 15_000,
       MAX_DIALS: 5,
       HAS_IPV6: true,
-      DNS_URL: "https://cloudflare-dns.com/dns-query",
+      DNS_URL: ["https://cloudflare-dns.com/dns-query"],
+      UDP: "dns",
+      UDP_IDLE_TIMEOUT_MS: 60_000,
     });
   });
 
@@ -62,6 +65,15 @@ describe("parseWorkerVariables()", () => {
     ["CONNECT_TIMEOUT_MS", "1e3", "100 to 120000"],
     ["CONNECT_TIMEOUT_MS", 15_000, "100 to 120000"],
     ["DNS_URL", "cloudflare", "expected a URL"],
+    ["DNS_URL", "https://a.example/ cloudflare", "expected a URL"],
+    ["DNS_URL", "", "expected a URL"],
+    ["CLOUDFLARE_DNS_URL", "off", "expected a URL"],
+    ["UDP", "native", "dns, turn or off"],
+    ["UDP_IDLE_TIMEOUT_MS", "999", "1000 to 3600000"],
+    ["TURN_URL", "https://turn.example", "expected turn:"],
+    ["TURN_URL", "turn:turn.example?transport=udp", "expected turn:"],
+    ["TURN_USERNAME", "", "1 to 169 characters"],
+    ["TURN_PASSWORD", "x".repeat(170), "1 to 169 characters"],
     ["EDGESOCKS_KEYS", "[{", "expected JSON"],
     ["RULES", "deny *", "expected JSON"],
     ["RULES", [], "expected JSON"],
@@ -87,6 +99,34 @@ describe("parseWorkerVariables()", () => {
   it("shows no value, as it may be a secret in the wrong place", () => {
     expect(messageFor({ EDGESOCKS_SECRET: SECRET, BRIDGE: "hunter2" })).not.toContain("hunter2");
     expect(messageFor({ EDGESOCKS_SECRET: ["hunter2"] })).not.toContain("hunter2");
+  });
+});
+
+describe("turnOfWorker()", () => {
+  const env = {
+    EDGESOCKS_SECRET: SECRET,
+    UDP: "turn",
+    TURN_URL: "turns:turn.example",
+    TURN_USERNAME: "ann",
+    TURN_PASSWORD: "hunter2",
+  };
+  const turn = (variables: object) => turnOfWorker(parseWorkerVariables(variables));
+
+  it("is the server of the mode turn, and of no other", () => {
+    expect(turn(env)).toMatchObject({
+      url: { server: { host: "turn.example", port: 5349 }, isSecure: true },
+      username: "ann",
+      password: "hunter2",
+    });
+    expect(turn({ ...env, UDP: "dns" })).toBeUndefined();
+    expect(turn({ EDGESOCKS_SECRET: SECRET })).toBeUndefined();
+  });
+
+  it.each(["TURN_URL", "TURN_USERNAME", "TURN_PASSWORD"])("misses %s", (name) => {
+    const looking = (): unknown => turn({ ...env, [name]: undefined });
+    expect(looking).toThrow(ConfigError);
+    expect(looking).toThrow(/^Cannot use UDP = turn: /);
+    expect(looking).not.toThrow(/hunter2/);
   });
 });
 

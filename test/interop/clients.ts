@@ -21,7 +21,11 @@ export const clients = {
   },
   pysocks: { name: "PySocks", debian: "python3-socks", with: ["python3"] },
   pythonSocks: { name: "python-socks", debian: "python3-python-socks", with: ["python3"] },
-  perl: { name: "Perl IO::Socket::Socks", debian: "libio-socket-socks-perl", with: ["perl"] },
+  perl: {
+    name: "Perl IO::Socket::Socks",
+    debian: "libio-socket-socks-perl",
+    with: ["perl", "coturn"],
+  },
   dig: {
     name: "dig under Dante's socksify",
     debian: "dante-client",

@@ -39,10 +39,10 @@ function page(findings: readonly Finding[]): string {
 \`npm run test:interop\` drives these programs against a running \`edgesocks local\` and writes this page. Last run:
 ${date}, on ${systemName()}, Node ${process.versions.node}, workerd ${workerdVersion()}. All targets are on loopback.
 
-✓ works · ✗ does not · – the client cannot do it, or no test asks for it here · REP 7 "command not supported", which is
-what the edge on workerd answers to BIND and UDP, as Workers can neither listen nor send datagrams. "SOCKS5, name" leaves
-the look-up of a name to the edge; "RESOLVE" asks for one; "failures" are targets that refuse, do not exist or are
-denied, and what the client makes of the answer.
+✓ works · ✗ does not · – the client cannot do it, or no test asks for it here. "SOCKS5, name" leaves the look-up of a name
+to the edge; "RESOLVE" asks for one; "failures" are targets that refuse, do not exist or are denied, and what the client
+makes of the answer. The edge on workerd relays UDP by coturn. By that it has BIND, too, but for clients that end a
+connection as soon as all is sent: coturn then drops what the other side has not read.
 
 ${tableOf(findings)}
 

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, it, onTestFinished } from "vitest";
+import { formatTurnUrl } from "../../edge-worker/egress/turn/turn-url.ts";
 import { type RunningCommand, startCommand } from "../support/command.ts";
+import { type Coturn, missingCoturn, startCoturn } from "../support/coturn.ts";
 import type { Edge, Feature } from "./conformance.ts";
 import { type Client, missingFor, versionOf } from "./clients.ts";
 
@@ -26,8 +28,15 @@ export function describeClient(
   if (missing !== undefined) process.stderr.write(`Skipping ${client.name}: ${missing}\n`);
   describe.each(edges)(`${client.name}, edge on %s`, (edge) => {
     let local: RunningCommand;
-    beforeAll(async () => (local = await startLocal(edge)));
-    afterAll(() => local.stop());
+    let coturn: Coturn | undefined;
+    beforeAll(async () => {
+      if (edge === "workerd" && missingCoturn() === undefined) coturn = await startCoturn();
+      local = await startLocal(edge, coturn && environmentFor(coturn));
+    });
+    afterAll(async () => {
+      await local.stop();
+      await coturn?.stop();
+    });
     define({
       edge,
       port: () => local.portOf("socks"),
@@ -54,6 +63,16 @@ export async function startGuarded(
     await local.stop();
   });
   return local.portOf("socks");
+}
+
+/** What lets a Worker relay UDP and BIND. */
+function environmentFor({ settings }: Coturn): Readonly<Record<string, string>> {
+  return {
+    EDGESOCKS_UDP: "turn",
+    EDGESOCKS_TURN_URL: formatTurnUrl(settings.url),
+    EDGESOCKS_TURN_USERNAME: settings.username,
+    EDGESOCKS_TURN_PASSWORD: settings.password,
+  };
 }
 
 function startLocal(edge: Edge, environment = {}): Promise<RunningCommand> {

@@ -14,7 +14,6 @@ import { describeClient, startGuarded, USER } from "./describe-client.ts";
 const BODY = randomBytes(1_000_000);
 /** What the peer of a BIND sends. */
 const FROM_PEER = randomBytes(700_000);
-const REP_7 = "reply 7";
 
 const WAYS: readonly (readonly [Feature, number, number, string])[] = [
   ["SOCKS4", 4, 0, "127.0.0.1"],
@@ -57,13 +56,8 @@ describeClient(clients.perl, ["node", "workerd"], ({ edge, port, check }) => {
     expect(["127.0.0.1", "::1"]).toContain(stdout.toString());
   });
 
-  if (edge === "workerd") {
-    check("BIND", "is answered REP 7", () => expectUnsupported("bind", port()), "REP 7");
-    check("UDP", "is answered REP 7", () => expectUnsupported("udp", port()), "REP 7");
-    return;
-  }
-
-  for (const version of [4, 5]) {
+  // coturn, by which a Worker listens, drops what has not been read when either side ends.
+  for (const version of edge === "node" ? [4, 5] : []) {
     check("BIND", `SOCKS${version}: a peer connects, bytes go both ways`, async () => {
       const peer = await startCallingBack();
       const outcome = await perl("bind", version, 0, port(), "127.0.0.1", peer.port);
@@ -78,12 +72,6 @@ describeClient(clients.perl, ["node", "workerd"], ({ edge, port, check }) => {
     expectBody(await perl("udp", 5, 0, port(), "127.0.0.1", target), BODY.subarray(0, 1000));
   });
 });
-
-async function expectUnsupported(command: string, port: number): Promise<void> {
-  const { code, stderr } = await perl(command, 5, 0, port, "127.0.0.1", await startEcho());
-  expect(code).toBe(1);
-  expect(stderr).toContain(REP_7);
-}
 
 /** A target that connects to the address in the first line it gets, as an FTP server does. */
 async function startCallingBack(): Promise<{

@@ -1,5 +1,9 @@
 import type { Association } from "../../edge-worker/egress/egress.ts";
-import { openAssociation } from "../../edge-worker/node/udp-association.ts";
+import { createResolver } from "../../edge-worker/egress/dns/resolver.ts";
+import { FilteredAssociation } from "../../edge-worker/egress/filtered-association.ts";
+import { systemSource } from "../../edge-worker/node/system-source.ts";
+import { openUdpOutlet } from "../../edge-worker/node/udp-outlet.ts";
+import { nodeClock } from "../../protocol/node/node-clock.ts";
 import type { Policy } from "../../edge-worker/policy/policy.ts";
 import type { Address } from "../../protocol/address.ts";
 import { openUdpPeer, type UdpPeer } from "./udp-peer.ts";
@@ -36,9 +40,16 @@ export class Associations {
   async associate(policy = anything): Promise<ObservedAssociation> {
     const delivered: Delivered[] = [];
     const waiting: { count: number; resolve: () => void }[] = [];
-    const association = await openAssociation(policy, (from, bytes) => {
-      delivered.push({ from, bytes });
-      for (const { count, resolve } of waiting) if (delivered.length >= count) resolve();
+    const association = new FilteredAssociation({
+      clock: nodeClock,
+      policy,
+      resolver: createResolver(systemSource),
+      idleTimeoutMs: 60_000,
+      openOutlet: openUdpOutlet,
+      deliver: (from, bytes) => {
+        delivered.push({ from, bytes });
+        for (const { count, resolve } of waiting) if (delivered.length >= count) resolve();
+      },
     });
     this.#open.push(association);
     const until = (count: number): Promise<void> =>

@@ -46,6 +46,7 @@ export class FakeAssociation {
   /** "address hex" of each datagram that was sent. */
   readonly sent: string[] = [];
   closeCount = 0;
+  dropped = 0;
 
   constructor(policy: Policy, deliver: Deliver) {
     this.policy = policy;

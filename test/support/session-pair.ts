@@ -1,8 +1,12 @@
 import { emptyHello, type Hello } from "../../protocol/hello.ts";
 import { Link } from "../../protocol/link.ts";
 import { type IncomingStream, Session } from "../../protocol/session.ts";
+import { Capability } from "../../protocol/wire.ts";
 import { type CarrierPair, carrierPair } from "./carrier-pair.ts";
 import { FakeClock } from "./fake-clock.ts";
+
+/** All that an edge may say it relays. */
+const EVERYTHING = Object.values(Capability).reduce((all, bit) => all | bit, 0);
 
 /** A HELLO with small, round windows; `changes` replaces fields. */
 export function helloWith(changes: Partial<Hello> = {}): Hello {
@@ -33,7 +37,7 @@ export interface SessionPair {
 
 export async function sessionPair(
   agentHello: Hello = helloWith(),
-  edgeHello: Hello = helloWith(),
+  edgeHello: Hello = helloWith({ capabilities: EVERYTHING }),
 ): Promise<SessionPair> {
   const clock = new FakeClock();
   const carriers = carrierPair(clock);

@@ -13,10 +13,15 @@ export class EdgeAssociation implements Association {
   #stream: Stream | undefined;
   #isOpening = false;
   #isClosed = false;
+  #dropped = 0;
 
   constructor(openStream: () => Promise<Stream>, deliver: Deliver) {
     this.#openStream = openStream;
     this.#deliver = deliver;
+  }
+
+  get dropped(): number {
+    return this.#dropped;
   }
 
   /** @throws StreamError, "command-unsupported" where the other edge has no UDP */
@@ -34,9 +39,10 @@ export class EdgeAssociation implements Association {
   }
 
   send(to: Address, bytes: Uint8Array): void {
-    if (this.#stream) this.#stream.sendDatagram(to, bytes);
+    if (this.#stream) return void this.#stream.sendDatagram(to, bytes);
+    this.#dropped++;
     // This datagram is lost; whether there is another stream, the next one will see.
-    else if (!this.#isOpening && !this.#isClosed) this.open().catch(() => {});
+    if (!this.#isOpening && !this.#isClosed) this.open().catch(() => {});
   }
 
   close(): void {

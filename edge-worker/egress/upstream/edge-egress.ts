@@ -15,7 +15,9 @@ const nothing = new Uint8Array();
  * The way out by another edge, at which this one is an agent. What that edge cannot do it refuses
  * itself, and its reasons come through as they are.
  */
-export function createEdgeEgress(session: SessionSource): Omit<Required<Egress>, "forUser"> {
+export function createEdgeEgress(
+  session: SessionSource,
+): Omit<Required<Egress>, "forUser" | "isDnsOnly"> {
   const ask = (command: Command, address: Address, signal?: AbortSignal) =>
     open(session, command, address, signal);
   return {

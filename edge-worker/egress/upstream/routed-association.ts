@@ -20,6 +20,7 @@ export class RoutedAssociation implements Association {
   readonly #deliver: Deliver;
   readonly #ways = new Map<Egress, Way>();
   #isClosed = false;
+  #dropped = 0;
 
   private constructor(routes: Routes, policy: Policy, deliver: Deliver) {
     this.#routes = routes;
@@ -35,14 +36,21 @@ export class RoutedAssociation implements Association {
     return association;
   }
 
+  get dropped(): number {
+    let dropped = this.#dropped;
+    for (const { opened } of this.#ways.values()) dropped += opened?.dropped ?? 0;
+    return dropped;
+  }
+
   send(to: Address, bytes: Uint8Array): void {
     const egress = this.#routes.forDatagram(to);
     const way = egress && this.#wayBy(egress);
-    if (!way) return;
+    if (!way) return void this.#dropped++;
     // The direct way asks the policy itself, also about what a name resolves to.
-    if (egress !== this.#routes.direct && !this.#isAllowed(to)) return;
+    if (egress !== this.#routes.direct && !this.#isAllowed(to)) return void this.#dropped++;
     if (way.opened) way.opened.send(to, bytes);
     else if (way.waiting.length < MAX_WAITING) way.waiting.push([to, bytes.slice()]);
+    else this.#dropped++;
   }
 
   close(): void {

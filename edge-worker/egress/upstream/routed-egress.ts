@@ -26,7 +26,7 @@ export function createRoutedEgress(options: RoutedEgressOptions, user = NOBODY):
   const { direct, upstreams, blocked } = options;
   if (upstreams.length === 0 && !blocked) return direct;
   const routes = new Routes(direct, upstreams, user);
-  const all: Omit<Required<Egress>, "forUser"> = {
+  const all: Omit<Required<Egress>, "forUser" | "isDnsOnly"> = {
     connect: (...dial) => connect(options, routes, dial),
     listen: async (peer, policy, signal, latest) =>
       inTurn(routes.able("listen", peer, "bind"), (way) =>
@@ -43,6 +43,7 @@ export function createRoutedEgress(options: RoutedEgressOptions, user = NOBODY):
     connect: all.connect,
     ...(routes.can("listen") ? { listen: all.listen } : {}),
     ...(routes.can("associate") ? { associate: all.associate } : {}),
+    ...(routes.isDnsOnly ? { isDnsOnly: true } : {}),
     ...(routes.can("resolve") ? { resolve: all.resolve } : {}),
     ...(routes.can("reverse") ? { reverse: all.reverse } : {}),
   };

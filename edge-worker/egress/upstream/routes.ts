@@ -4,6 +4,8 @@ import type { Protocol } from "../../policy/rule.ts";
 import type { Egress } from "../egress.ts";
 import type { Upstream } from "./upstream.ts";
 
+const DNS_PORT = 53;
+
 /** An egress that has this member. */
 export type Able<Member extends keyof Egress> = Egress & Required<Pick<Egress, Member>>;
 
@@ -59,16 +61,25 @@ export class Routes {
     return [...marked.map(({ egress }) => egress), ...this.fallbacks(target, "tcp")];
   }
 
+  /** Whether no way takes datagrams but those to a DNS server. */
+  get isDnsOnly(): boolean {
+    return this.withUdp().every(({ isDnsOnly }) => isDnsOnly);
+  }
+
   /** The ways that have UDP. */
   withUdp(): readonly Able<"associate">[] {
     const upstreams = this.#upstreams.filter(({ isForBlocked }) => !isForBlocked);
     return [this.direct, ...upstreams.map(({ egress }) => egress)].filter(hasUdp);
   }
 
-  /** The way of a datagram. UDP tells of no failure: a fallback is for a platform without UDP. */
+  /**
+   * The way of a datagram. UDP tells of no failure: a fallback is for a platform without UDP, or
+   * with no more of it than DNS.
+   */
   forDatagram(to: Address): Able<"associate"> | undefined {
     const ways = this.always(to, "udp") ?? [this.direct, ...this.fallbacks(to, "udp")];
-    return ways.find(hasUdp);
+    const able = ways.filter(hasUdp);
+    return to.port === DNS_PORT ? able[0] : (able.find((way) => !way.isDnsOnly) ?? able[0]);
   }
 
   #taking(target: Address, protocol: Protocol, mode: Upstream["mode"]): Egress[] {

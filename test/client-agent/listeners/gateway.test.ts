@@ -3,11 +3,12 @@ import { Gateway, type OpenMode } from "../../../client-agent/listeners/gateway.
 import { Metrics } from "../../../client-agent/observe/metrics.ts";
 import { parseAddress, UNSPECIFIED } from "../../../protocol/address.ts";
 import { StreamError } from "../../../protocol/errors.ts";
-import { Command } from "../../../protocol/wire.ts";
+import type { Hello } from "../../../protocol/hello.ts";
+import { Capability, Command } from "../../../protocol/wire.ts";
 import { FakeChannel } from "../../support/fake-channel.ts";
 import { recordedLog } from "../../support/log.ts";
 import { metricValue } from "../../support/metric-value.ts";
-import { type SessionPair, sessionPair } from "../../support/session-pair.ts";
+import { helloWith, type SessionPair, sessionPair } from "../../support/session-pair.ts";
 import { fateOf } from "../../support/stream-bytes.ts";
 
 const target = {
@@ -18,8 +19,12 @@ const target = {
 const bound = parseAddress("192.0.2.7", 4000);
 const nothing = new Uint8Array();
 
-async function gatewayWith(session?: () => Promise<never>, open: OpenMode = "honest") {
-  const pair: SessionPair = await sessionPair();
+async function gatewayWith(
+  session?: () => Promise<never>,
+  open: OpenMode = "honest",
+  edgeHello?: Hello,
+) {
+  const pair: SessionPair = await sessionPair(undefined, edgeHello);
   const metrics = new Metrics();
   const log = recordedLog();
   const gateway = new Gateway({
@@ -62,6 +67,31 @@ describe("Gateway.open()", () => {
     expect(await metric(`edgesocks_requests_failed_total{reason="${reason}"}`)).toBe(1);
     expect(log.lines).toEqual([expect.stringMatching(/^debug A request failed/)]);
   });
+
+  it.each([0, Capability.Bind | Capability.Resolve])(
+    "refuses UDP without asking when the edge has said %i",
+    async (capabilities) => {
+      const hello = helloWith({ capabilities });
+      const { gateway, clock, incoming } = await gatewayWith(undefined, "honest", hello);
+      const request = { ...target, command: Command.UdpAssociate };
+      const opening = gateway.open(request, new FakeChannel(), nothing);
+      await expect(opening).rejects.toMatchObject({ reason: "command-unsupported" });
+      await clock.run();
+      expect(incoming).toEqual([]);
+    },
+  );
+
+  it.each([Capability.UdpNative, Capability.UdpDns])(
+    "asks for UDP when the edge has said %i",
+    async (capabilities) => {
+      const hello = helloWith({ capabilities });
+      const { gateway, clock, incoming } = await gatewayWith(undefined, "honest", hello);
+      const request = { ...target, command: Command.UdpAssociate };
+      void gateway.open(request, new FakeChannel(), nothing);
+      await clock.run();
+      expect(incoming).toHaveLength(1);
+    },
+  );
 
   it("takes the request back when the client breaks off", async () => {
     const { gateway, agent, clock, incoming } = await gatewayWith();

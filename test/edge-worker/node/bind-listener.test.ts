@@ -1,33 +1,39 @@
 import { once } from "node:events";
-import { connect, type Socket } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Listening } from "../../../edge-worker/egress/egress.ts";
-import { listenForPeer } from "../../../edge-worker/node/bind-listener.ts";
+import { createResolver } from "../../../edge-worker/egress/dns/resolver.ts";
+import type { BindPlace } from "../../../edge-worker/egress/outbound.ts";
+import { createListen } from "../../../edge-worker/node/bind-listener.ts";
+import { systemSource } from "../../../edge-worker/node/system-source.ts";
 import { ownAddress } from "../../../edge-worker/node/own-address.ts";
 import type { Policy } from "../../../edge-worker/policy/policy.ts";
-import { type Address, formatAddress, parseAddress } from "../../../protocol/address.ts";
+import { type Address, formatAddress, parseAddress, parseHost } from "../../../protocol/address.ts";
 import { StreamError } from "../../../protocol/errors.ts";
 import { SHARED_BYTES } from "../../../protocol/node/socket-reader.ts";
 import { hex } from "../../support/hex.ts";
 import { fateOf } from "../../support/stream-bytes.ts";
+import { closedPort } from "../../support/target.ts";
 
 const anything: Policy = () => undefined;
-const cancelled = new StreamError("cancelled", "The agent took the stream back");
+const anywhere: BindPlace = { host: undefined, ports: undefined };
 const shared = new Uint8Array(SHARED_BYTES);
+const listenForPeer = createListen(createResolver(systemSource), anywhere, shared);
+const cancelled = new StreamError("cancelled", "The agent took the stream back");
 const endings: AbortController[] = [];
 const sockets: Socket[] = [];
 
 /** Listens for a peer until the test is over. */
-async function listenFor(host: string, policy = anything, latest?: Address) {
+async function listenFor(
+  host: string,
+  policy = anything,
+  latest?: Address,
+  place: BindPlace = anywhere,
+) {
   const ending = new AbortController();
   endings.push(ending);
-  const listening = await listenForPeer(
-    parseAddress(host, 0),
-    policy,
-    ending.signal,
-    shared,
-    latest,
-  );
+  const listen = createListen(createResolver(systemSource), place, shared);
+  const listening = await listen(parseAddress(host, 0), policy, ending.signal, latest);
   return { ...listening, ending };
 }
 
@@ -58,7 +64,7 @@ afterEach(() => {
   for (const socket of sockets.splice(0)) socket.destroy();
 });
 
-describe("listenForPeer()", () => {
+describe("createListen()", () => {
   it.each([
     ["127.0.0.1", "127.0.0.1", "127.0.0.1"],
     ["::1", "::1", "::1"],
@@ -99,7 +105,7 @@ describe("listenForPeer()", () => {
     const ending = new AbortController();
     endings.push(ending);
     const peer = parseAddress("127.0.0.2", 20);
-    const listening = await listenForPeer(peer, anything, ending.signal, shared);
+    const listening = await listenForPeer(peer, anything, ending.signal);
     dial(listening, "127.0.0.2");
     const { channel } = await listening.accepted;
     channel.abort(undefined);
@@ -183,7 +189,7 @@ describe("listenForPeer()", () => {
 
   it("closes the port, too, when the signal aborts before it listens", async () => {
     const ending = new AbortController();
-    const starting = listenForPeer(parseAddress("localhost", 0), anything, ending.signal, shared);
+    const starting = listenForPeer(parseAddress("localhost", 0), anything, ending.signal);
     ending.abort(cancelled);
     const listening = await starting;
     await expect(listening.accepted).rejects.toBe(cancelled);
@@ -214,4 +220,37 @@ describe("listenForPeer()", () => {
     await expect(listening).rejects.toMatchObject({ name: "StreamError" });
     expect(servers()).toBe(before);
   });
+
+  it("tells the address that its operator has set", async () => {
+    const place: BindPlace = { ...anywhere, host: parseHost("192.0.2.7") };
+    const { bound } = await listenFor("127.0.0.1", anything, undefined, place);
+    expect(bound.host).toBe("192.0.2.7");
+  });
+
+  it("listens within its ports, and says when all are in use", async () => {
+    // Two neighbours that are free: one that the kernel gave, and with luck the next.
+    const { first, last } = await freeRange();
+    const place: BindPlace = { ...anywhere, ports: [first, last] };
+    const open = [
+      await listenFor("127.0.0.1", anything, undefined, place),
+      await listenFor("127.0.0.1", anything, undefined, place),
+    ];
+    const ports = open.map(({ bound }) => bound.port);
+    expect(ports.toSorted((a, b) => a - b)).toEqual([first, last]);
+    const third = listenFor("127.0.0.1", anything, undefined, place);
+    await expect(third).rejects.toMatchObject({ reason: "quota-exceeded" });
+  });
 });
+
+/** Two ports in a row that nobody listens on. */
+async function freeRange(): Promise<{ first: number; last: number }> {
+  for (;;) {
+    const first = await closedPort();
+    const next = createServer();
+    const isFree = await new Promise<boolean>((resolve) => {
+      next.once("error", () => resolve(false));
+      next.listen(first + 1, "0.0.0.0", () => next.close(() => resolve(true)));
+    });
+    if (isFree) return { first, last: first + 1 };
+  }
+}

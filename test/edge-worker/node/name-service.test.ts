@@ -1,25 +1,37 @@
-import { lookup } from "node:dns/promises";
+import { lookup, reverse } from "node:dns/promises";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { createNameCheck } from "../../../edge-worker/egress/name-check.ts";
-import { parseAddress } from "../../../protocol/address.ts";
+import {
+  decodeDnsMessage,
+  encodeQuery,
+  Rcode,
+  RecordType,
+} from "../../../edge-worker/egress/dns/dns-message.ts";
+import { createDohSource } from "../../../edge-worker/egress/dns/doh-source.ts";
 import { type NameService, serveNameService } from "../../../edge-worker/node/name-service.ts";
+import { nodeClock } from "../../../protocol/node/node-clock.ts";
 
 // No query leaves this machine: the resolver is what each test says.
-vi.mock("node:dns/promises", () => ({ lookup: vi.fn() }));
+vi.mock("node:dns/promises", () => ({ lookup: vi.fn(), reverse: vi.fn() }));
 
 let service: NameService;
 
-/** What the resolver finds for IPv4 and IPv6: addresses, or the error code of getaddrinfo. */
-function resolveTo(ipv4: string[] | string, ipv6: string[] | string): void {
-  vi.mocked(lookup).mockImplementation((async (_name: string, { family }: { family: number }) => {
-    const found = family === 6 ? ipv6 : ipv4;
+/** What the system finds: addresses, or the error code of getaddrinfo. */
+function resolveTo(found: readonly string[] | string): void {
+  vi.mocked(lookup).mockImplementation((async () => {
     if (typeof found === "string") throw Object.assign(new Error(found), { code: found });
-    return found.map((address) => ({ address, family }));
+    return found.map((address) => ({ address, family: address.includes(":") ? 6 : 4 }));
   }) as never);
 }
 
-const ask = async (query: string): Promise<unknown> =>
-  (await fetch(`${service.url}?${query}`)).json();
+const post = (body: Uint8Array<ArrayBuffer>): Promise<Response> =>
+  fetch(service.url, { method: "POST", body });
+
+async function ask(name: string, type: number) {
+  const response = await post(encodeQuery(7, name, type));
+  expect(response.headers.get("content-type")).toBe("application/dns-message");
+  const { id, rcode, answers } = decodeDnsMessage(new Uint8Array(await response.arrayBuffer()));
+  return { id, rcode, texts: answers.map(({ text }) => text) };
+}
 
 beforeEach(async () => {
   service = await serveNameService();
@@ -32,39 +44,51 @@ describe("serveNameService()", () => {
     expect(service.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/dns-query$/);
   });
 
-  it("asks the resolver for the type that it is asked for", async () => {
-    resolveTo(["192.0.2.1"], ["2001:db8::1", "2001:db8::2"]);
-    expect(await ask("name=x.test&type=A")).toEqual({ Status: 0, Answer: [{ data: "192.0.2.1" }] });
-    expect(await ask("name=x.test&type=AAAA")).toEqual({
-      Status: 0,
-      Answer: [{ data: "2001:db8::1" }, { data: "2001:db8::2" }],
-    });
+  it("answers with the addresses of the type that it is asked for", async () => {
+    resolveTo(["192.0.2.1", "2001:db8::1", "2001:db8::2"]);
+    const rcode = Rcode.NoError;
+    expect(await ask("x.test", RecordType.A)).toEqual({ id: 7, rcode, texts: ["192.0.2.1"] });
+    const texts = ["2001:db8::1", "2001:db8::2"];
+    expect(await ask("x.test", RecordType.AAAA)).toEqual({ id: 7, rcode, texts });
+    expect(await ask("x.test", 16)).toEqual({ id: 7, rcode, texts: [] });
     expect(vi.mocked(lookup).mock.calls.map(([name]) => name)).toEqual(["x.test", "x.test"]);
   });
 
-  it("answers NXDOMAIN for a name that is not found", async () => {
-    resolveTo("ENOTFOUND", "ENOTFOUND");
-    expect(await ask("name=x.invalid&type=A")).toEqual({ Status: 3 });
+  it("answers with the names of an address", async () => {
+    vi.mocked(reverse).mockResolvedValue(["DNS.Example."]);
+    expect((await ask("1.2.0.192.in-addr.arpa", RecordType.PTR)).texts).toEqual(["dns.example"]);
+    expect(reverse).toHaveBeenCalledExactlyOnceWith("192.0.2.1");
+    expect((await ask("no-address.test", RecordType.PTR)).texts).toEqual([]);
+  });
+
+  it("answers without records for a name that is not found", async () => {
+    resolveTo("ENOTFOUND");
+    expect(await ask("x.invalid", RecordType.A)).toEqual({
+      id: 7,
+      rcode: Rcode.NoError,
+      texts: [],
+    });
   });
 
   it.each(["EAI_AGAIN", "EAI_FAIL", "ENOMEM"])("answers a server failure for %s", async (code) => {
-    resolveTo(code, code);
-    expect(await ask("name=x.test&type=A")).toEqual({ Status: 2 });
+    resolveTo(code);
+    expect((await ask("x.test", RecordType.A)).rcode).toBe(Rcode.ServerFailure);
   });
 
-  it("is what createNameCheck() understands", async () => {
-    const exists = createNameCheck(service.url);
-    resolveTo("ENOTFOUND", ["2001:db8::1"]);
-    expect(await exists("x.test")).toEqual([parseAddress("2001:db8::1", 0)]);
-    resolveTo("ENOTFOUND", "ENOTFOUND");
-    expect(await exists("x.invalid")).toEqual([]);
-    resolveTo("EAI_AGAIN", "ENOTFOUND");
-    expect(await exists("x.test")).toBeUndefined();
+  it("is what createDohSource() understands", async () => {
+    const { addressesOf } = createDohSource([service.url], { clock: nodeClock });
+    resolveTo(["2001:db8::1", "192.0.2.1"]);
+    expect((await addressesOf("x.test")).data).toEqual(["192.0.2.1", "2001:db8::1"]);
+    resolveTo("ENOTFOUND");
+    expect((await addressesOf("x.invalid")).data).toEqual([]);
+    resolveTo("EAI_AGAIN");
+    await expect(addressesOf("x.test")).rejects.toMatchObject({ reason: "host-unreachable" });
   });
 
   it("answers nothing else", async () => {
-    const { status } = await fetch(new URL("/", service.url));
-    expect(status).toBe(404);
+    expect((await fetch(new URL("/", service.url))).status).toBe(404);
+    expect((await fetch(service.url)).status).toBe(404);
+    expect((await post(Uint8Array.of(1, 2, 3))).status).toBe(400);
   });
 });
 

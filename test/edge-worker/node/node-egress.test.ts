@@ -6,9 +6,12 @@ import type { Policy } from "../../../edge-worker/policy/policy.ts";
 import { type Address, formatAddress, parseAddress } from "../../../protocol/address.ts";
 import { StreamError } from "../../../protocol/errors.ts";
 import { nodeClock } from "../../../protocol/node/node-clock.ts";
+import { startResolver } from "../../support/fake-resolver.ts";
 import { startSilentTarget } from "../../support/silent-target.ts";
 import { closedPort, startTarget, type Target } from "../../support/target.ts";
 import { strictPolicy } from "../../support/policies.ts";
+import { recordedLog } from "../../support/log.ts";
+import { nodeOutbound } from "../../../edge-worker/egress/outbound.ts";
 
 // Names of RFC 6761 are answered here: a test asks no resolver but for "localhost", and gets no
 // address beyond loopback.
@@ -21,7 +24,12 @@ const anything: Policy = () => undefined;
 const never = new AbortController().signal;
 const targets: Target[] = [];
 const caller = {};
-const egress = createNodeEgress({ clock: nodeClock, maxDials: 16 });
+const egress = createNodeEgress({
+  clock: nodeClock,
+  maxDials: 16,
+  log: recordedLog(),
+  outbound: nodeOutbound,
+});
 
 type Found = { address: string; family: number };
 
@@ -142,6 +150,28 @@ describe("createNodeEgress(), connect()", () => {
   });
 });
 
+describe("createNodeEgress(), connect() by DNS over HTTPS", () => {
+  it("asks the resolver that its operator has set, and dials what it says", async () => {
+    const target = await listenAt("127.0.0.1");
+    const resolver = await startResolver(() => ["127.0.0.1"]);
+    const byHttps = createNodeEgress({
+      clock: nodeClock,
+      maxDials: 16,
+      log: recordedLog(),
+      outbound: { ...nodeOutbound, dnsUrls: [resolver.url] },
+    });
+    const name = parseAddress("by-https.test", target.port);
+    const { channel } = await byHttps.connect(name, anything, never, caller);
+    channel.abort(undefined);
+    expect(new Set(resolver.asked)).toEqual(new Set(["by-https.test 1", "by-https.test 28"]));
+    expect(lookup).not.toHaveBeenCalled();
+    await expect(byHttps.connect(name, strictPolicy, never, caller)).rejects.toMatchObject({
+      reason: "denied",
+    });
+    resolver.close();
+  });
+});
+
 describe("createNodeEgress(), connect() and its bound", () => {
   const cancelled = new StreamError("cancelled", "The agent took the stream back");
 
@@ -153,7 +183,12 @@ describe("createNodeEgress(), connect() and its bound", () => {
         answers.push(() => reject(Object.assign(new Error("none"), { code: "ENOTFOUND" })));
       });
     }) as never);
-    const narrow = createNodeEgress({ clock: nodeClock, maxDials: 1 });
+    const narrow = createNodeEgress({
+      clock: nodeClock,
+      maxDials: 1,
+      log: recordedLog(),
+      outbound: nodeOutbound,
+    });
     return { narrow, answers };
   }
 

@@ -2,7 +2,6 @@ import type { LookupOptions } from "node:dns";
 import { lookup } from "node:dns/promises";
 import { connect } from "node:net";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { listenForPeer } from "../../../edge-worker/node/bind-listener.ts";
 import { createNodeEgress } from "../../../edge-worker/node/node-egress.ts";
 import type { Policy } from "../../../edge-worker/policy/policy.ts";
 import { type Address, formatAddress, parseAddress } from "../../../protocol/address.ts";
@@ -12,6 +11,8 @@ import { SHARED_BYTES } from "../../../protocol/node/socket-reader.ts";
 import { Associations } from "../../support/associations.ts";
 import { hex, toHex } from "../../support/hex.ts";
 import { startTarget, type Target } from "../../support/target.ts";
+import { recordedLog } from "../../support/log.ts";
+import { nodeOutbound } from "../../../edge-worker/egress/outbound.ts";
 
 /*
  * A resolver that gives another answer each time it is asked: first an address that the policy
@@ -22,7 +23,12 @@ vi.mock("node:dns/promises", () => ({ lookup: vi.fn(), reverse: vi.fn() }));
 const PUBLIC = "127.0.0.1";
 const PRIVATE = "127.0.0.2";
 const never = new AbortController().signal;
-const egress = createNodeEgress({ clock: nodeClock, maxDials: 16 });
+const egress = createNodeEgress({
+  clock: nodeClock,
+  maxDials: 16,
+  log: recordedLog(),
+  outbound: nodeOutbound,
+});
 const associations = new Associations();
 const targets: Target[] = [];
 
@@ -126,11 +132,10 @@ describe("UDP on Node", () => {
 
 describe("BIND on Node", () => {
   it("expects the very address that passed, and asks no second time", async () => {
-    const { bound, accepted } = await listenForPeer(
+    const { bound, accepted } = await egress.listen(
       parseAddress("rebinding.example", 0),
       policy,
       never,
-      new Uint8Array(SHARED_BYTES),
     );
     const stranger = connect({ host: PUBLIC, port: bound.port, localAddress: PRIVATE });
     const reset = new Promise((resolve) => stranger.on("error", () => {}).on("close", resolve));
@@ -145,12 +150,7 @@ describe("BIND on Node", () => {
 
   it("denies a name whose answer is private", async () => {
     answerWith(PRIVATE, PUBLIC);
-    const listening = listenForPeer(
-      parseAddress("rebinding.example", 0),
-      policy,
-      never,
-      new Uint8Array(SHARED_BYTES),
-    );
+    const listening = egress.listen(parseAddress("rebinding.example", 0), policy, never);
     await expect(listening).rejects.toMatchObject({ reason: "denied" });
   });
 });

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import { ipv4Blocks, ipv6Blocks } from "../../../edge-worker/policy/special-registry.ts";
+import { parseAddress } from "../../../protocol/address.ts";
 import {
   formatWorkerdConfig,
   socketName,
@@ -17,16 +18,29 @@ const config: WorkerdConfig = {
   bridge: "durable",
   maxDials: 512,
   hasIpv6: false,
-  dnsUrl: "http://127.0.0.1:5300/dns-query",
+  outbound: {
+    dnsUrls: ["http://127.0.0.1:5300/dns-query"],
+    udp: "dns",
+    udpIdleTimeoutMs: 60_000,
+    turn: undefined,
+    bind: { host: undefined, ports: undefined },
+  },
+  trusted: [],
+};
+
+const turn = {
+  url: { server: parseAddress("turn.example", 5349), isSecure: true },
+  username: "ann",
+  password: "a password",
 };
 
 const format = (changes: Partial<WorkerdConfig> = {}): Promise<string> =>
   formatWorkerdConfig({ ...config, ...changes });
 
 /** The network that the Worker's connect() goes out by: what `allow` lists. */
-async function allowedNetworks(allowPrivate: boolean): Promise<string[]> {
+async function allowedNetworks(allowPrivate: boolean, named?: string): Promise<string[]> {
   const text = await format({ allowPrivate });
-  const outbound = /globalOutbound = "([^"]+)"/.exec(text)?.[1];
+  const outbound = named ?? /globalOutbound = "([^"]+)"/.exec(text)?.[1];
   const service = new RegExp(`name = "${outbound}", network = \\(\\s*allow = \\[([^\\]]*)\\]`).exec(
     text,
   );
@@ -64,6 +78,9 @@ describe("formatWorkerdConfig()", () => {
       '(name = "MAX_DIALS", text = "512")',
       '(name = "HAS_IPV6", text = "false")',
       '(name = "DNS_URL", text = "http://127.0.0.1:5300/dns-query")',
+      '(name = "CLOUDFLARE_DNS_URL", text = "")',
+      '(name = "UDP", text = "dns")',
+      '(name = "UDP_IDLE_TIMEOUT_MS", text = "60000")',
       '(name = "BRIDGES", durableObjectNamespace = "DurableBridge")',
     ]) {
       expect(text).toContain(binding);
@@ -73,6 +90,22 @@ describe("formatWorkerdConfig()", () => {
   it("takes the keys from the environment, never from the file", async () => {
     const text = await format();
     expect(text).toContain('(name = "EDGESOCKS_KEYS", fromEnvironment = "EDGESOCKS_KEYS")');
+  });
+
+  it("names the TURN server, but neither user nor password", async () => {
+    const text = await format({ outbound: { ...config.outbound, udp: "turn", turn } });
+    expect(text).toContain('(name = "TURN_URL", text = "turns:turn.example:5349?transport=tcp")');
+    expect(text).toContain('(name = "TURN_USERNAME", fromEnvironment = "TURN_USERNAME")');
+    expect(text).toContain('(name = "TURN_PASSWORD", fromEnvironment = "TURN_PASSWORD")');
+    expect(text).not.toContain(turn.password);
+    expect(await format()).not.toContain("TURN_");
+  });
+
+  it("reaches what its operator has named wherever that is, and trusts its certificates", async () => {
+    expect(await allowedNetworks(false, "operator")).toEqual(["public", "private"]);
+    const text = await format({ trusted: ["-----BEGIN CERTIFICATE-----\nMII\n"] });
+    expect(text).toContain('(name = "OPERATOR_NETWORK", service = "operator")');
+    expect(text).toContain('["-----BEGIN CERTIFICATE-----\\nMII\\n"]');
   });
 
   it("has the compatibility date of wrangler.toml", async () => {
@@ -90,7 +123,8 @@ describe("formatWorkerdConfig()", () => {
 
   it("keeps a value with quotes within its text", async () => {
     const dnsUrl = 'http://127.0.0.1/"), evil = ("';
-    expect(await format({ dnsUrl })).toContain(`text = ${JSON.stringify(dnsUrl)})`);
+    const outbound = { ...config.outbound, dnsUrls: [dnsUrl] };
+    expect(await format({ outbound })).toContain(`text = ${JSON.stringify(dnsUrl)})`);
   });
 
   it("lets connect() reach the public internet", async () => {

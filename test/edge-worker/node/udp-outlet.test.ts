@@ -16,7 +16,7 @@ afterEach(async () => {
   await associations.close();
 });
 
-describe("openAssociation()", () => {
+describe("openUdpOutlet()", () => {
   it.each(["127.0.0.1", "::1"])("sends to %s, and takes the answer", async (host) => {
     const echo = await openEcho(host);
     const { association, delivered, until } = await associate();
@@ -134,7 +134,7 @@ describe("openAssociation()", () => {
   });
 });
 
-describe("Association.close()", () => {
+describe("Outlet.close()", () => {
   it("frees its port, and may be called again", async () => {
     const peer = await openPeer();
     const { association } = await associate();

@@ -14,7 +14,7 @@ afterEach(async () => {
   await associations.close();
 });
 
-describe("openAssociation() and strangers", () => {
+describe("FilteredAssociation and strangers", () => {
   it("delivers from nobody but the address and port that were sent to", async () => {
     const [echo, stranger] = [await openEcho(), await openPeer()];
     const { association, delivered, until } = await associate();
@@ -40,7 +40,7 @@ describe("openAssociation() and strangers", () => {
   });
 });
 
-describe("openAssociation() and the policy", () => {
+describe("FilteredAssociation and the policy", () => {
   it("sends nothing to an address that is denied", async () => {
     const [echo, other] = [await openEcho(), await openEcho()];
     const { association, delivered, until } = await associate((address) => {
