@@ -7,7 +7,6 @@ import type { Policy } from "../../../edge-worker/policy/policy.ts";
 import { type Address, formatAddress, parseAddress } from "../../../protocol/address.ts";
 import { StreamError } from "../../../protocol/errors.ts";
 import { nodeClock } from "../../../protocol/node/node-clock.ts";
-import { SHARED_BYTES } from "../../../protocol/node/socket-reader.ts";
 import { Associations } from "../../support/associations.ts";
 import { hex, toHex } from "../../support/hex.ts";
 import { startTarget, type Target } from "../../support/target.ts";
