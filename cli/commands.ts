@@ -6,6 +6,7 @@ import type { GateSettings } from "../client-agent/listeners/gate.ts";
 import type { Password } from "../client-agent/node/hash-passwords.ts";
 import { serveAgent, type UdpSettings } from "../client-agent/node/serve-agent.ts";
 import type { GuardSettings } from "../edge-worker/client-guard.ts";
+import type { Resumption } from "../edge-worker/limits.ts";
 import { type NodeEdgeOptions, type RunningEdge, serveEdge } from "../edge-worker/node/serve.ts";
 import { findWorkerd, serveWorkerdEdge } from "../edge-worker/node/serve-workerd.ts";
 import type { TlsFiles } from "../edge-worker/node/tls-files.ts";
@@ -43,6 +44,7 @@ export async function startLocal(
     allowPrivate: true,
     connectTimeoutMs: settings["connect-timeout"],
     maxDials: settings["max-dials"],
+    resumption: resumptionOf(settings),
     bridge: "durable",
     outbound: outboundOf(settings, runtime),
   });
@@ -126,6 +128,7 @@ export async function startEdge(
     allowPrivate: settings["allow-private"],
     connectTimeoutMs: settings["connect-timeout"],
     maxDials: settings["max-dials"],
+    resumption: resumptionOf(settings),
     bridge: settings.bridge,
     outbound: outboundOf(settings, settings.runtime),
   });
@@ -212,6 +215,13 @@ const ownGuard: GuardSettings = {
 function urlOf(endpoint: ListenEndpoint, scheme: "ws" | "wss"): string {
   const text = formatEndpoint(endpoint);
   return "path" in endpoint ? text : `${scheme}://${text}/`;
+}
+
+function resumptionOf(settings: LocalSettings | EdgeSettings): Resumption {
+  return {
+    resumeWindow: settings["resume-window"],
+    resumeMemory: settings["resume-memory"] * 1_048_576,
+  };
 }
 
 function gateOf(settings: LocalSettings | AgentSettings): GateSettings {

@@ -185,6 +185,21 @@ const dialling = {
   },
 } as const satisfies SettingsTable;
 
+const resuming = {
+  "resume-window": {
+    schema: count(0, 86_400),
+    value: "seconds",
+    fallback: 60,
+    help: "Seconds the edge keeps connections whose agent has lost its way to it; 0: none",
+  },
+  "resume-memory": {
+    schema: count(2, 64),
+    value: "mib",
+    fallback: 8,
+    help: "MiB that such connections of one agent may hold",
+  },
+} as const satisfies SettingsTable;
+
 const egress = {
   rules: {
     schema: structured(rulesSchema),
@@ -287,6 +302,7 @@ export const tables = {
     ...dialling,
     ...serving,
     ...outbound,
+    ...resuming,
     ...common,
   },
   agent: {
@@ -316,6 +332,7 @@ export const tables = {
     ...dialling,
     ...serving,
     ...outbound,
+    ...resuming,
     ...common,
   },
   deploy: {

@@ -48,12 +48,23 @@ const hello: Hello = {
   streamWindow: 262_144,
   sessionWindow: 67_108_864,
   carrierWindow: 1_048_576,
+  // The edge says for how long it keeps a session.
+  resumeWindow: 86_400,
 };
+
+/** Two, so that the streams of one that is lost go on at once on the other. */
+const CARRIERS = 2;
 
 export function createAgent(options: AgentOptions): Agent {
   const { clock, log, handshakeTimeoutMs, openUdp, udp, users } = options;
   const metrics = new Metrics();
-  const uplinkOptions = { ...options, metrics, hello, datagramBytes: udp.uplinkBytes };
+  const uplinkOptions = {
+    ...options,
+    metrics,
+    hello,
+    carriers: CARRIERS,
+    datagramBytes: udp.uplinkBytes,
+  };
   const uplinks = new Uplinks(options.isolate, () => new Uplink(uplinkOptions));
   const gateway = new Gateway({
     clock,

@@ -1,27 +1,26 @@
 import type { Carrier, CarrierEvents } from "../protocol/carrier.ts";
-import { messageOf, ProtocolError } from "../protocol/errors.ts";
+import { type CarrierError, messageOf, ProtocolError } from "../protocol/errors.ts";
 import type { Hello } from "../protocol/hello.ts";
 import { Link } from "../protocol/link.ts";
 import { Session } from "../protocol/session.ts";
 import { GoAwayReason } from "../protocol/wire.ts";
 import { serveStream } from "./services/serve-stream.ts";
 import type { ServiceContext } from "./services/service.ts";
+import { SessionTokens } from "./session-tokens.ts";
 import type { Users } from "./users/users.ts";
 
 export interface BridgeOptions extends Omit<ServiceContext, "tenant" | "caller" | "notes"> {
   readonly users: Pick<Users, "find">;
   readonly hello: Omit<Hello, "session">;
+  /** Bytes that one session may hold while it waits for a carrier. */
+  readonly resumeMemory: number;
 }
 
-/** A session and whose it is: nobody else may join it. */
-interface Tenancy {
-  readonly session: Session;
-  readonly user: string;
-}
-
-const SESSION_TOKEN_LENGTH = 16;
 /** How late the end of a key may be noticed, on sessions that go on beyond it. */
 const EXPIRY_POLL_MS = 60_000;
+/** Sessions that may wait for a carrier at once, and how many times the memory of one they may hold. */
+const MAX_WAITING = 256;
+const WAITING_SHARES = 8;
 
 /**
  * The edge's side of its agents: joins carriers into sessions and serves each stream that an
@@ -29,9 +28,14 @@ const EXPIRY_POLL_MS = 60_000;
  */
 export class Bridge {
   readonly #options: BridgeOptions;
-  readonly #sessions = new Map<string, Tenancy>();
+  /** Each session and whose it is. */
+  readonly #sessions = new Map<Session, string>();
+  readonly #tokens = new SessionTokens<Session>();
   /** Carriers whose agent has not said HELLO yet. */
   readonly #greeting = new Set<Link>();
+  /** Sessions without a carrier, the oldest first. */
+  readonly #waiting = new Set<Session>();
+  #isDraining = false;
 
   constructor(options: BridgeOptions) {
     this.#options = options;
@@ -52,9 +56,14 @@ export class Bridge {
         hello: () => ({ ...this.#options.hello, session: token }),
         greet: (hello, link) => {
           this.#greeting.delete(link);
-          const joined = hello.session.length > 0;
-          token = joined ? hello.session : newToken();
-          return joined ? this.#join(user, hello, link) : this.#begin(user, hello, token, link);
+          const joined = this.#sessionFor(user, hello);
+          ({ token } = joined);
+          // A key that ended in the meantime ends its session as it begins.
+          if (joined.session.isOver) throw unknownSession();
+          joined.session.makeRoom();
+          joined.session.attach(link, hello.carrier);
+          this.#waiting.delete(joined.session);
+          return joined.session;
         },
         failed: (reason) => {
           this.#greeting.delete(link);
@@ -66,18 +75,18 @@ export class Bridge {
     this.#greeting.add(link);
   }
 
-  /** Asks every agent to leave within `drainMs`. */
+  /** Asks every agent to leave within `drainMs`; whoever is away need not come back. */
   drain(drainMs: number): void {
+    this.#isDraining = true;
     // Who has not said HELLO cannot be asked, and finds another edge as well as a new one.
     for (const link of this.#greeting) link.close("The edge is stopping");
-    for (const { session } of this.#sessions.values()) {
-      session.drain(drainMs, "The edge is stopping");
-    }
+    for (const session of this.#sessions.keys()) session.drain(drainMs, "The edge is stopping");
+    for (const session of this.#waiting) session.close("The edge is stopping");
   }
 
   /** Ends the sessions of users who are users no more. */
   evict(): void {
-    for (const { session, user } of this.#sessions.values()) {
+    for (const [session, user] of this.#sessions) {
       if (!this.#options.users.find(user)) session.close("The key has ended");
     }
   }
@@ -85,36 +94,43 @@ export class Bridge {
   /** Ends every session and carrier now. */
   close(): void {
     for (const link of this.#greeting) link.close("The edge has stopped");
-    for (const { session } of this.#sessions.values()) session.close("The edge has stopped");
+    for (const session of this.#sessions.keys()) session.close("The edge has stopped");
   }
 
-  #begin(user: string, hello: Hello, token: Uint8Array, link: Link): Session {
-    const { log, tally, users } = this.#options;
-    const key = hexOf(token);
+  #sessionFor(user: string, hello: Hello): { session: Session; token: Uint8Array } {
+    if (hello.session.length === 0) return this.#begin(user, hello);
+    const joined = this.#tokens.redeem(hello.session, user);
+    // A session that cannot be resumed has but one carrier, and its token is good for nothing.
+    if (joined?.session.isResumable) return joined;
+    throw unknownSession();
+  }
+
+  #begin(user: string, hello: Hello): { session: Session; token: Uint8Array } {
+    const { log, clock, tally, users, resumeMemory } = this.#options;
     const egress = this.#options.egress.forUser?.(user) ?? this.#options.egress;
     const context = { ...this.#options, egress, notes: { latestBound: undefined } };
-    const unwatch = this.#watchExpiry(user, () => session.close("The key has ended"));
+    let unwatch = (): void => {};
     const session: Session = new Session({
-      local: { ...this.#options.hello, session: token },
+      clock,
+      local: { ...this.#options.hello, session: new Uint8Array() },
       remote: hello,
+      resumeMemory,
       accept: (incoming) => {
         void serveStream(incoming, { ...context, tenant: users.find(user), caller: session });
       },
+      lost: (reason) => this.#lost(session, reason),
       closed: (reason) => {
         unwatch();
-        this.#sessions.delete(key);
         // A Durable Object may not live much longer.
         users.find(user)?.account.save();
-        if (!(reason instanceof ProtocolError)) return log.info("A session ended", because(reason));
-        const violations = ++tally.violations;
-        log.warn("A session ended by a breach of the protocol", { ...because(reason), violations });
+        this.#ended(session, reason);
       },
     });
-    this.#sessions.set(key, { session, user });
-    session.attach(link);
+    this.#sessions.set(session, user);
+    unwatch = this.#watchExpiry(user, () => session.close("The key has ended"));
     tally.sessionsBegun++;
     log.info("A session began", { sessions: this.#sessions.size });
-    return session;
+    return { session, token: this.#tokens.begin(session, user) };
   }
 
   /** Calls back once the key of `user` is no longer good, if it has an end at all. */
@@ -130,32 +146,43 @@ export class Bridge {
     return () => cancel();
   }
 
-  #join(user: string, hello: Hello, link: Link): Session {
-    const tenancy = this.#sessions.get(hexOf(hello.session));
-    if (tenancy?.user !== user) {
-      const goAway = GoAwayReason.NoSuchSession;
-      throw new ProtocolError("ERR_FRAME_STATE", "Cannot join the session: it is not known", {
-        goAway,
-      });
-    }
-    const { session } = tenancy;
-    if (session.linkCount >= this.#options.hello.maxCarriers) {
-      const goAway = GoAwayReason.Overloaded;
-      throw new ProtocolError("ERR_FRAME_STATE", "Cannot join the session: it is full", { goAway });
-    }
-    session.attach(link);
-    return session;
+  #lost(session: Session, reason: CarrierError): void {
+    if (session.linkCount > 0) return;
+    this.#options.log.info("A session waits for a carrier", because(reason));
+    this.#waiting.add(session);
+    if (this.#isDraining) session.close("The edge is stopping");
+    this.#limitWaiting();
   }
+
+  /** Those who wait must not crowd out those who work: the oldest goes first. */
+  #limitWaiting(): void {
+    const { resumeMemory } = this.#options;
+    let held = 0;
+    for (const session of this.#waiting) held += session.held;
+    for (const session of this.#waiting) {
+      if (this.#waiting.size <= MAX_WAITING && held <= resumeMemory * WAITING_SHARES) return;
+      held -= session.held;
+      session.close("Too many sessions wait for a carrier");
+    }
+  }
+
+  #ended(session: Session, reason: CarrierError | ProtocolError): void {
+    const { log, tally } = this.#options;
+    this.#sessions.delete(session);
+    this.#waiting.delete(session);
+    this.#tokens.end(session);
+    if (!(reason instanceof ProtocolError)) return log.info("A session ended", because(reason));
+    const violations = ++tally.violations;
+    log.warn("A session ended by a breach of the protocol", { ...because(reason), violations });
+  }
+}
+
+function unknownSession(): ProtocolError {
+  const goAway = GoAwayReason.NoSuchSession;
+  const text = "Cannot join the session: it is not known";
+  return new ProtocolError("ERR_FRAME_STATE", text, { goAway });
 }
 
 function because(error: unknown): { reason: string } {
   return { reason: messageOf(error) };
-}
-
-function newToken(): Uint8Array {
-  return crypto.getRandomValues(new Uint8Array(SESSION_TOKEN_LENGTH));
-}
-
-function hexOf(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -12,21 +12,37 @@ export interface EdgeLimits {
   readonly maxCarriers: number;
 }
 
+/** How long and in what memory an edge keeps a session that has lost its last carrier. */
+export interface Resumption {
+  /** Seconds; 0 when a session ends with its carrier. */
+  readonly resumeWindow: number;
+  /** Bytes: those that nobody has read yet, and those that may have to be sent again. */
+  readonly resumeMemory: number;
+}
+
+export const resumptionDefaults: Resumption = { resumeWindow: 60, resumeMemory: 8_388_608 };
+/** What a plain Worker does: nothing of it outlives its WebSocket. */
+export const noResumption: Resumption = { resumeWindow: 0, resumeMemory: 0 };
+
 export const edgeLimits: EdgeLimits = {
   streamWindow: 262_144,
   sessionWindow: 33_554_432,
   carrierWindow: 1_048_576,
   maxStreams: 4096,
-  // More can be had once the credit of a lost carrier's bytes is settled with its session.
-  maxCarriers: 1,
+  maxCarriers: 4,
 };
 
 /** What stays the same in every HELLO of an edge. */
 export function helloOf(
   limits: EdgeLimits,
+  { resumeWindow, resumeMemory }: Resumption,
   capabilities: number,
   runtime: string,
   place: string,
 ): Omit<Hello, "session"> {
-  return { ...emptyHello, ...limits, capabilities, runtime, place };
+  // Each carrier keeps what it has in flight; half of the memory is for what nobody has read. A
+  // session that ends with its carrier has one alone (PROTOCOL.md section 10).
+  const keepable = Math.floor(resumeMemory / 2 / limits.carrierWindow);
+  const maxCarriers = resumeWindow === 0 ? 1 : Math.max(1, Math.min(limits.maxCarriers, keepable));
+  return { ...emptyHello, ...limits, maxCarriers, resumeWindow, capabilities, runtime, place };
 }

@@ -17,7 +17,6 @@ const JSON_TEXT = v.pipe(
   v.transform(parseJson),
 );
 
-const DIALS = "expected 1 to 65535 dials";
 const DNS_WORDS = "expected a URL, or several with spaces between them";
 
 /** One URL, or several with spaces between them. */
@@ -46,6 +45,18 @@ const CREDENTIAL = v.pipe(
   v.string("expected a text"),
   v.regex(/^[^\p{Cc}]{1,169}$/u, "expected 1 to 169 characters"),
 );
+
+/** A number in digits, within bounds. */
+function count(min: number, max: number, what: string) {
+  const expected = `expected ${min} to ${max} ${what}`;
+  return v.pipe(
+    v.string(expected),
+    v.regex(/^\d+$/, expected),
+    v.transform(Number),
+    v.minValue(min, expected),
+    v.maxValue(max, expected),
+  );
+}
 
 /** Where Cloudflare can be asked to make a Durable Object, and what the letters stand for. */
 export const locationHints = {
@@ -85,20 +96,13 @@ export const workerVariables = v.object({
     ),
   ),
   ALLOW_PRIVATE: v.optional(SWITCH, "false"),
-  CONNECT_TIMEOUT_MS: v.optional(milliseconds(100, 120_000), "15000"),
+  CONNECT_TIMEOUT_MS: v.optional(count(100, 120_000, "milliseconds"), "15000"),
   // Cloudflare establishes six connections at once for an invocation, and lets the rest wait
   // without a word; fetch() to the resolver needs one.
-  MAX_DIALS: v.optional(
-    v.pipe(
-      v.string(DIALS),
-      v.regex(/^\d+$/, DIALS),
-      v.transform(Number),
-      v.minValue(1, DIALS),
-      v.maxValue(65_535, DIALS),
-    ),
-    "5",
-  ),
+  MAX_DIALS: v.optional(count(1, 65_535, "dials"), "5"),
   HAS_IPV6: v.optional(SWITCH, "true"),
+  RESUME_WINDOW_S: v.optional(count(0, 86_400, "seconds"), "60"),
+  RESUME_MEMORY_MIB: v.optional(count(2, 64, "MiB"), "8"),
   DNS_URL: v.optional(DNS_URLS, "https://cloudflare-dns.com/dns-query"),
   CLOUDFLARE_DNS_URL: v.optional(
     v.pipe(
@@ -107,7 +111,10 @@ export const workerVariables = v.object({
     ),
   ),
   UDP: v.optional(v.picklist(["dns", "turn", "off"], "expected dns, turn or off"), "dns"),
-  UDP_IDLE_TIMEOUT_MS: v.optional(milliseconds(1000, 3_600_000), String(UDP_IDLE_TIMEOUT_MS)),
+  UDP_IDLE_TIMEOUT_MS: v.optional(
+    count(1000, 3_600_000, "milliseconds"),
+    String(UDP_IDLE_TIMEOUT_MS),
+  ),
   TURN_URL: v.optional(TURN_URL),
   TURN_USERNAME: v.optional(CREDENTIAL),
   TURN_PASSWORD: v.optional(CREDENTIAL),
@@ -169,17 +176,6 @@ function requireNoWindows({ users }: Access): void {
     const what = "bytes-per-day and streams-per-minute";
     throw new ConfigError(`Cannot use ${what} of the key ${id}: they need BRIDGE = "durable"`);
   }
-}
-
-function milliseconds(min: number, max: number) {
-  const text = `expected ${min} to ${max} milliseconds`;
-  return v.pipe(
-    v.string(text),
-    v.regex(/^\d+$/, text),
-    v.transform(Number),
-    v.minValue(min, text),
-    v.maxValue(max, text),
-  );
 }
 
 function parseJson(text: string): unknown {

@@ -15,6 +15,11 @@ export interface Carrier {
    * mask it where it lies, until it calls `done`: maybe before this returns. Never throws.
    */
   send(message: Uint8Array<ArrayBuffer>, done: () => void): void;
+  /**
+   * Whether it leaves the message's own bytes as they are, so that they can be sent again from where
+   * they lie. Absent: no.
+   */
+  readonly leavesBytes?: boolean;
   /** Closes after what was sent; `closed` follows. Idempotent. */
   close(code: number, reason: string): void;
 }

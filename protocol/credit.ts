@@ -48,6 +48,11 @@ export class ReceiveWindow {
     return this.#received;
   }
 
+  /** Bytes that have arrived and are still in our memory. */
+  get held(): number {
+    return this.#received - this.#consumed;
+  }
+
   /** Counts bytes of a DATA frame. @throws ProtocolError when the peer had no credit for them */
   arrive(bytes: number): void {
     if (this.#received + bytes > this.#limit) {

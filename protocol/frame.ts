@@ -15,13 +15,10 @@ import {
   SESSION_STREAM_ID,
 } from "./wire.ts";
 
-/** One stream in RESUME: how far the sender of RESUME has received, and may be sent. */
+/** A lost carrier in RESUME, and how many frames the sender of RESUME has received on it. */
 export interface ResumeEntry {
-  readonly streamId: number;
-  /** Bits: 0x01 the FIN was received too, 0x02 the OPEN has been answered or its answer received. */
-  readonly flags: number;
+  readonly carrier: number;
   readonly received: number;
-  readonly limit: number;
 }
 
 /** Parsed, not validated later: a Frame that exists is well-formed. Offsets count from the stream's start. */
@@ -31,7 +28,7 @@ export type Frame = Readonly<
   | { type: typeof FrameType.Pong; stamp: Uint8Array }
   | { type: typeof FrameType.GoAway; reason: number; drainMs: number; text: string }
   | { type: typeof FrameType.Resume; entries: readonly ResumeEntry[] }
-  | { type: typeof FrameType.Ack; received: number }
+  | { type: typeof FrameType.Ack; received: number; frames: number }
   | {
       type: typeof FrameType.Open;
       streamId: number;
@@ -47,6 +44,14 @@ export type Frame = Readonly<
   | { type: typeof FrameType.Credit; streamId: number; received: number; limit: number }
   | { type: typeof FrameType.Datagram; streamId: number; address: Address; bytes: Uint8Array }
 >;
+
+/**
+ * Whether a frame is of the session, not of the one carrier that it travels on: those are counted,
+ * and sent again on another carrier if theirs is lost (PROTOCOL.md section 10).
+ */
+export function isSessionFrame({ type }: Frame): boolean {
+  return type >= FrameType.Open;
+}
 
 /**
  * Appends one frame to a message (PROTOCOL.md section 3):
@@ -109,11 +114,11 @@ function appendPayload(writer: ByteWriter, frame: Frame): void {
       return;
     case FrameType.Resume:
       for (const entry of frame.entries) {
-        writer.u32(entry.streamId).u8(entry.flags).u64(entry.received).u64(entry.limit);
+        writer.u32(entry.carrier).u64(entry.received);
       }
       return;
     case FrameType.Ack:
-      return void writer.u64(frame.received);
+      return void writer.u64(frame.received).u64(frame.frames);
     case FrameType.Open:
       writer.u8(frame.command);
       encodeAddress(writer, frame.address);
@@ -159,7 +164,7 @@ function decodeFrame(type: number, streamId: number, payload: Uint8Array): Frame
       return { type, entries: decodeResume(reader) };
     case FrameType.Ack:
       ofSession(streamId);
-      return { type, received: ended(reader.u64(), reader) };
+      return { type, received: reader.u64(), frames: ended(reader.u64(), reader) };
     case FrameType.Credit:
       return { type, streamId, received: reader.u64(), limit: ended(reader.u64(), reader) };
     default:
@@ -196,14 +201,9 @@ function decodeResume(reader: ByteReader): ResumeEntry[] {
   const entries: ResumeEntry[] = [];
   while (reader.remaining > 0) {
     if (entries.length === MAX_RESUME_ENTRIES) {
-      throw new ProtocolError("ERR_FRAME_FIELD", "Cannot decode RESUME: too many streams");
+      throw new ProtocolError("ERR_FRAME_FIELD", "Cannot decode RESUME: too many carriers");
     }
-    entries.push({
-      streamId: ofStream(reader.u32()),
-      flags: reader.u8(),
-      received: reader.u64(),
-      limit: reader.u64(),
-    });
+    entries.push({ carrier: reader.u32(), received: reader.u64() });
   }
   return entries;
 }

@@ -15,9 +15,9 @@ export interface Hello {
   readonly maxCarriers: number;
   /** Bits of `Capability`. */
   readonly capabilities: number;
-  /** Agent: the session to join, empty for a new one. Edge: the session this carrier belongs to. */
+  /** Agent: the session to join, empty for a new one. Edge: what the next carrier joins it by. */
   readonly session: Uint8Array;
-  /** Seconds that streams outlive their last carrier; 0 when they end with it. */
+  /** Seconds that a session outlives its last carrier; 0 when it ends with it. */
   readonly resumeWindow: number;
   readonly runtime: string;
   readonly place: string;
@@ -25,6 +25,8 @@ export interface Hello {
   readonly maxAge: number;
   /** Streams, or 0 for "never", after which the sender hands this carrier over. */
   readonly maxOpens: number;
+  /** Agent: the number of this carrier in its session, from 1 on; 0 when nothing is resumed. */
+  readonly carrier: number;
 }
 
 /** A HELLO that says nothing but its version: what each parameter is when it is left out. */
@@ -42,6 +44,7 @@ export const emptyHello: Hello = {
   place: "",
   maxAge: 0,
   maxOpens: 0,
+  carrier: 0,
 };
 
 type Field = Exclude<keyof Hello, "version">;
@@ -64,6 +67,7 @@ const codecs: Readonly<Record<Field, FieldCodec>> = {
   place: { id: HelloParameter.Place, type: "text" },
   maxAge: { id: HelloParameter.MaxAge, type: "u32" },
   maxOpens: { id: HelloParameter.MaxOpens, type: "u32" },
+  carrier: { id: HelloParameter.Carrier, type: "u32" },
 };
 const fields = Object.keys(codecs) as Field[];
 const fieldById = new Map<number, Field>(fields.map((field) => [codecs[field].id, field]));

@@ -4,14 +4,27 @@ import { ProtocolError } from "./errors.ts";
 
 /** Boxes on the way cut idle connections after about 100 s; workerd's own front after that, too. */
 export const PING_INTERVAL_MS = 30_000;
-/** Missed in a row before a carrier counts as dead. */
+/** Missed in a row before a carrier counts as dead that cannot be resumed, or that we do not ping. */
 const MISSED_PINGS = 2;
+
+/** How often a busy carrier is looked at, once its loss costs nothing but a new one. */
+const QUICK_TICK_MS = 1000;
+/** After this silence a busy carrier is pinged. */
+const QUIET_MS = 3000;
+/** An answer to a ping takes no longer, or as long as four of the last. */
+const ANSWER_MS = 5000;
+/** A carrier is busy until this long after its last bytes. */
+const BUSY_MS = 15_000;
+/** A timer that is late by this, by any clock, has slept. */
+const SLEPT_MS = 10_000;
 
 export interface KeepAliveActions {
   /** The agent pings; the edge only listens, as each ping to a Durable Object is billed. */
   readonly pings: boolean;
   readonly ping: (stamp: Uint8Array) => void;
   readonly dead: (silentMs: number) => void;
+  /** The machine was asleep: whoever was at the other end is likely to have given up. */
+  readonly slept: () => void;
 }
 
 /** Notices that a carrier is dead, and measures its round trip (PROTOCOL.md section 4.2). */
@@ -19,6 +32,12 @@ export class KeepAlive {
   readonly #clock: Clock;
   readonly #actions: KeepAliveActions;
   #lastHeard: number;
+  #lastTraffic = -Infinity;
+  /** When the ping was sent that nothing was heard since. */
+  #pingedAt: number | undefined;
+  #lastPing = -Infinity;
+  #isQuick = false;
+  #delayMs = 0;
   #cancel: Cancel = () => {};
   #roundTripMs: number | undefined;
 
@@ -26,7 +45,11 @@ export class KeepAlive {
     this.#clock = clock;
     this.#actions = actions;
     this.#lastHeard = clock.now();
-    this.#schedule();
+    this.#schedule(PING_INTERVAL_MS);
+  }
+
+  get silentMs(): number {
+    return this.#clock.now() - this.#lastHeard;
   }
 
   get roundTripMs(): number | undefined {
@@ -36,6 +59,26 @@ export class KeepAlive {
   /** Anything at all arrived. */
   heard(): void {
     this.#lastHeard = this.#clock.now();
+    this.#pingedAt = undefined;
+  }
+
+  /** The session can be resumed: notice within seconds when a busy carrier is lost. */
+  beQuick(): void {
+    this.#isQuick = this.#actions.pings;
+  }
+
+  /** Bytes of streams go to and fro, or want to. */
+  traffic(): void {
+    if (!this.#isQuick) return;
+    this.#lastTraffic = this.#clock.now();
+    if (this.#delayMs > QUICK_TICK_MS) this.#schedule(QUICK_TICK_MS);
+  }
+
+  /** Pings now: an answer must come soon. */
+  probe(): void {
+    if (!this.#isQuick) return;
+    this.#ping();
+    this.#schedule(QUICK_TICK_MS);
   }
 
   /** A PONG arrived with the stamp that we sent: the time of the PING in microseconds. */
@@ -49,17 +92,43 @@ export class KeepAlive {
     this.#cancel();
   }
 
-  #schedule(): void {
-    this.#cancel = this.#clock.after(PING_INTERVAL_MS, () => this.#tick());
+  #schedule(delayMs: number): void {
+    this.#cancel();
+    this.#delayMs = delayMs;
+    const beganAt = this.#clock.now();
+    const beganAtWall = this.#clock.wall();
+    this.#cancel = this.#clock.after(delayMs, () => {
+      const elapsedMs = Math.max(this.#clock.now() - beganAt, this.#clock.wall() - beganAtWall);
+      if (this.#isQuick && elapsedMs - delayMs >= SLEPT_MS) return this.#actions.slept();
+      this.#tick();
+    });
   }
 
   #tick(): void {
-    const silentMs = this.#clock.now() - this.#lastHeard;
+    const now = this.#clock.now();
+    const { silentMs } = this;
+    if (this.#isDead(now)) return this.#actions.dead(silentMs);
+    const isBusy = this.#isQuick && now - this.#lastTraffic < BUSY_MS;
+    const wasIdle = this.#delayMs === PING_INTERVAL_MS;
+    // One ping after the last bytes: its answer says that they can have arrived.
+    const isDoubtful = isBusy && silentMs >= QUIET_MS && this.#lastTraffic > this.#lastPing;
+    if (wasIdle || isDoubtful) this.#ping();
+    const isWaiting = this.#isQuick && this.#pingedAt !== undefined;
+    this.#schedule(isBusy || isWaiting ? QUICK_TICK_MS : PING_INTERVAL_MS);
+  }
+
+  #isDead(now: number): boolean {
     // Half an interval more: the last answer came a round trip after its ping.
-    if (silentMs >= PING_INTERVAL_MS * (MISSED_PINGS + 0.5)) return this.#actions.dead(silentMs);
-    this.#schedule();
+    if (!this.#isQuick) return now - this.#lastHeard >= PING_INTERVAL_MS * (MISSED_PINGS + 0.5);
+    const patienceMs = Math.max(ANSWER_MS, 4 * (this.#roundTripMs ?? 0));
+    return this.#pingedAt !== undefined && now - this.#pingedAt >= patienceMs;
+  }
+
+  #ping(): void {
     if (!this.#actions.pings) return;
-    const stamp = new ByteWriter().u64(Math.floor(this.#clock.now() * 1000));
-    this.#actions.ping(stamp.take());
+    const now = this.#clock.now();
+    this.#pingedAt ??= now;
+    this.#lastPing = now;
+    this.#actions.ping(new ByteWriter().u64(Math.floor(now * 1000)).take());
   }
 }

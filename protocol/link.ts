@@ -2,7 +2,13 @@ import { ByteWriter } from "./bytes.ts";
 import { type Carrier, type CarrierEvents, HEAD_ROOM } from "./carrier.ts";
 import type { Cancel, Clock } from "./clock.ts";
 import { CarrierError, messageOf, ProtocolError } from "./errors.ts";
-import { appendFrame, decodeFrames, type Frame } from "./frame.ts";
+import {
+  appendFrame,
+  decodeFrames,
+  type Frame,
+  isSessionFrame,
+  type ResumeEntry,
+} from "./frame.ts";
 import type { Hello } from "./hello.ts";
 import { KeepAlive } from "./keep-alive.ts";
 import { Outbox, type OutboxHost } from "./outbox.ts";
@@ -26,6 +32,8 @@ export interface LinkOptions {
   readonly datagramBytes?: number | undefined;
   /** What we say of ourselves; `session` may depend on the peer's HELLO, so this is asked then. */
   readonly hello: () => Hello;
+  /** Agent: what goes out behind HELLO without waiting for the edge's. */
+  readonly behind?: (link: Link) => Frame | undefined;
   /** The agent speaks first; the edge answers once it has read the agent's HELLO. */
   readonly speaksFirst: boolean;
   /** Finds or makes the session, once the peer has said HELLO. @throws ProtocolError to refuse */
@@ -57,8 +65,11 @@ export class Link implements StreamPort, CarrierEvents {
     this.#carrier = open(this);
     this.#outbox = new Outbox(
       options.clock,
-      (message, done) => {
-        if (!this.#isClosed) this.#carrier.send(message, done);
+      {
+        send: (message, done) => this.#carrier.send(message, done),
+        leavesBytes: () => this.#carrier.leavesBytes === true,
+        traffic: () => this.#keepAlive.traffic(),
+        overflow: () => this.#overload("Too many frames without an ACK"),
       },
       options.datagramBytes,
     );
@@ -66,15 +77,20 @@ export class Link implements StreamPort, CarrierEvents {
       pings: options.speaksFirst,
       ping: (stamp) => this.control({ type: FrameType.Ping, stamp }),
       dead: (silentMs) => {
-        const text = `Nothing was heard for ${Math.round(silentMs / 1000)} s`;
-        this.#end(CloseCode.PingTimeout, new CarrierError("ERR_CARRIER_LOST", text));
+        this.lose(`Nothing was heard for ${Math.round(silentMs / 1000)} s`);
       },
+      slept: () => this.lose("This machine has slept"),
     });
     this.#helloTimer = options.clock.after(HELLO_TIMEOUT_MS, () => {
       const text = "The other side did not say HELLO in time";
       this.#end(CloseCode.ProtocolError, new CarrierError("ERR_CARRIER_LOST", text));
     });
-    if (options.speaksFirst) this.#outbox.sayHello(options.hello());
+    if (options.speaksFirst) this.#greetFirst();
+  }
+
+  /** For how long nothing was heard. */
+  get silentMs(): number {
+    return this.#keepAlive.silentMs;
   }
 
   /** Last measured round trip, in milliseconds; undefined before the first PONG. */
@@ -87,10 +103,18 @@ export class Link implements StreamPort, CarrierEvents {
     return this.#isDraining || this.#isClosed;
   }
 
+  /** Frames of the session that arrived here, whether or not the carrier is still there. */
+  get received(): number {
+    return this.#outbox.received;
+  }
+
+  /** Bytes that are kept to be sent again if the carrier is lost. */
+  get retained(): number {
+    return this.#outbox.retained;
+  }
+
   control(frame: Frame): void {
-    if (this.#outbox.control(frame)) return;
-    const text = "Too many frames at once";
-    this.#fail(new ProtocolError("ERR_FRAME_STATE", text, { goAway: GoAwayReason.Overloaded }));
+    if (!this.#outbox.control(frame)) this.#overload("Too many frames at once");
   }
 
   ready(stream: Stream): void {
@@ -124,9 +148,31 @@ export class Link implements StreamPort, CarrierEvents {
     this.#outbox.wake(isGrantDue);
   }
 
+  /** Says what was received on carriers that are lost. */
+  resume(entries: readonly ResumeEntry[]): void {
+    this.control({ type: FrameType.Resume, entries });
+  }
+
+  /** Goes on where `lost` ended, of which the peer has received so many frames. */
+  absorb(lost: Link, received: number): void {
+    this.#outbox.absorb(lost.#outbox, received);
+  }
+
+  /** Finds out at once whether the carrier is still there: the network has changed. */
+  probe(): void {
+    if (!this.#isClosed) this.#keepAlive.probe();
+  }
+
+  /** The carrier is of no use any more, whatever it says itself. */
+  lose(text: string): void {
+    this.#end(CloseCode.PingTimeout, new CarrierError("ERR_CARRIER_LOST", text));
+  }
+
   /** Asks the peer to leave this carrier within `drainMs`. */
   drain(drainMs: number, text: string): void {
     this.#isDraining = true;
+    // Frames of the carrier go first in a message: an OPEN must not come behind this one.
+    this.#outbox.flush();
     this.control({ type: FrameType.GoAway, reason: GoAwayReason.Drain, drainMs, text });
   }
 
@@ -136,11 +182,20 @@ export class Link implements StreamPort, CarrierEvents {
     this.#end(CloseCode.Normal, new CarrierError("ERR_CARRIER_LOST", text));
   }
 
+  /** Ends the carrier and its session: the other side has nothing to resume. */
+  leave(text: string): void {
+    const reason = GoAwayReason.SessionOver;
+    this.#outbox.flush();
+    if (!this.#isClosed) this.#sayLast({ type: FrameType.GoAway, reason, drainMs: 0, text });
+    this.#end(CloseCode.Normal, new CarrierError("ERR_CARRIER_LOST", text));
+  }
+
   message(bytes: Uint8Array): void {
     if (this.#isClosed) return;
     this.#keepAlive.heard();
     try {
       for (const frame of decodeFrames(bytes)) {
+        if (isSessionFrame(frame)) this.#keepAlive.traffic();
         this.#handle(frame);
         if (this.#isClosed) return;
       }
@@ -159,14 +214,13 @@ export class Link implements StreamPort, CarrierEvents {
       case FrameType.Pong:
         return this.#keepAlive.answered(frame.stamp);
       case FrameType.Ack:
-        return this.#outbox.acknowledged(frame.received);
+        return this.#outbox.acknowledged(frame.received, frame.frames);
       case FrameType.GoAway:
         return this.#handleGoAway(frame);
-      case FrameType.Data:
-      case FrameType.Datagram:
-        this.#outbox.arrived(frame.bytes.length);
+      case FrameType.Resume:
         return this.#host.handle(frame, this);
       default:
+        this.#outbox.arrived(frame);
         return this.#host.handle(frame, this);
     }
   }
@@ -186,6 +240,7 @@ export class Link implements StreamPort, CarrierEvents {
     this.#host = this.#options.greet(hello, this);
     if (!this.#options.speaksFirst) this.#outbox.sayHello(this.#options.hello());
     this.#outbox.open(this.#host, hello.carrierWindow);
+    if (this.#host.retainedLimit > 0) this.#keepAlive.beQuick();
   }
 
   #handleGoAway(frame: Extract<Frame, { type: typeof FrameType.GoAway }>): void {
@@ -195,7 +250,9 @@ export class Link implements StreamPort, CarrierEvents {
       return;
     }
     const text = `The other side gave up (${frame.reason} ${JSON.stringify(frame.text)})`;
-    this.#end(CloseCode.Normal, new CarrierError("ERR_PEER_GOAWAY", text));
+    const isUnknown = frame.reason === GoAwayReason.NoSuchSession;
+    const code = isUnknown ? "ERR_NO_SESSION" : "ERR_PEER_GOAWAY";
+    this.#end(CloseCode.Normal, new CarrierError(code, text));
   }
 
   /** One PONG a turn: a flood of PINGs costs the flooder more than us. */
@@ -211,11 +268,26 @@ export class Link implements StreamPort, CarrierEvents {
         ? error
         : new ProtocolError("ERR_FRAME_STATE", messageOf(error), { cause: error });
     if (this.#isClosed) return;
-    const writer = new ByteWriter(undefined, HEAD_ROOM);
-    const text = reason.message;
-    appendFrame(writer, { type: FrameType.GoAway, reason: reason.goAway, drainMs: 0, text });
-    this.#carrier.send(writer.take(), () => {});
+    const { goAway, message: text } = reason;
+    this.#sayLast({ type: FrameType.GoAway, reason: goAway, drainMs: 0, text });
     this.#end(CloseCode.ProtocolError, reason);
+  }
+
+  #overload(text: string): void {
+    this.#fail(new ProtocolError("ERR_FRAME_STATE", text, { goAway: GoAwayReason.Overloaded }));
+  }
+
+  /** Sends a GOAWAY behind all that was sent. */
+  #sayLast(frame: Frame): void {
+    const writer = new ByteWriter(undefined, HEAD_ROOM);
+    appendFrame(writer, frame);
+    this.#carrier.send(writer.take(), () => {});
+  }
+
+  #greetFirst(): void {
+    this.#outbox.sayHello(this.#options.hello());
+    const frame = this.#options.behind?.(this);
+    if (frame) this.control(frame);
   }
 
   #end(code: number, reason: CarrierError | ProtocolError): void {
@@ -223,6 +295,7 @@ export class Link implements StreamPort, CarrierEvents {
     this.#isClosed = true;
     this.#helloTimer();
     this.#keepAlive.stop();
+    this.#outbox.stop();
     this.#carrier.close(code, "");
     if (this.#host) this.#host.closed(this, reason);
     else this.#options.failed(reason);

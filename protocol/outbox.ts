@@ -1,13 +1,16 @@
+import { Arrivals } from "./arrivals.ts";
+import { Backlog } from "./backlog.ts";
 import { ByteWriter } from "./bytes.ts";
 import { HEAD_ROOM } from "./carrier.ts";
-import type { Clock } from "./clock.ts";
-import { ReceiveWindow, SendWindow } from "./credit.ts";
+import type { Cancel, Clock } from "./clock.ts";
+import { SendWindow } from "./credit.ts";
 import { DatagramQueue } from "./datagram-queue.ts";
 import { ProtocolError } from "./errors.ts";
-import { appendFrame, type Frame } from "./frame.ts";
+import { appendFrame, type Frame, isSessionFrame } from "./frame.ts";
 import type { Hello } from "./hello.ts";
 import { MESSAGE_BYTES, MessageMemory, TURN_BYTES } from "./message-memory.ts";
 import { Scheduler } from "./scheduler.ts";
+import { SentLog, type SentMessage } from "./sent-log.ts";
 import type { DatagramFrame, Stream } from "./stream.ts";
 import { FrameType } from "./wire.ts";
 
@@ -15,69 +18,110 @@ import { FrameType } from "./wire.ts";
 export interface OutboxHost {
   /** Bytes the session may still send, on any of its carriers. */
   readonly credit: SendWindow;
+  /** Bytes a carrier may keep to send them again; 0 when the session cannot be resumed. */
+  readonly retainedLimit: number;
   /** The CREDIT the session owes; undefined when it owes none. */
   grant(): { received: number; limit: number } | undefined;
+}
+
+export interface OutboxActions {
+  readonly send: (message: Uint8Array<ArrayBuffer>, done: () => void) => void;
+  /** Whether what was sent still lies where it lay. */
+  readonly leavesBytes: () => boolean;
+  /** Frames of the session go out. */
+  readonly traffic: () => void;
+  /** More is kept than may be: the peer does not acknowledge what it gets. */
+  readonly overflow: () => void;
 }
 
 /** What is in flight waits in this process's memory too: the peer alone must not say how much. */
 const MAX_CARRIER_WINDOW = 16_777_216;
 /** Control frames that may wait for one turn of the event loop; beyond it the peer is flooding us. */
 const MAX_CONTROL_FRAMES = 65_536;
+/** An ACK is never later than this, so that its absence tells the sender of a dead carrier. */
+const ACK_DELAY_MS = 2000;
+/** A message below this share of its memory is copied out of it, to be kept. */
+const PINNED_SHARE = 4;
 
 /**
- * What waits to be sent on one carrier: batches the frames of one turn of the event loop into
- * messages, gives streams their turns, and keeps what is in flight within the peer's carrier window.
+ * What waits to be sent on one carrier, and what was sent and may have to be sent again: batches
+ * the frames of one turn of the event loop into messages, gives streams their turns, and keeps what
+ * is in flight within the peer's carrier window. It outlives its carrier until another takes over.
  */
 export class Outbox {
   readonly #clock: Clock;
-  readonly #send: (message: Uint8Array<ArrayBuffer>, done: () => void) => void;
+  readonly #actions: OutboxActions;
   readonly #scheduler = new Scheduler<Stream>();
+  /** Frames of the carrier itself; they are lost with it. */
+  readonly #own: Frame[] = [];
   readonly #control: Frame[] = [];
   readonly #grants = new Set<Stream>();
   readonly #memory = new MessageMemory();
   readonly #datagrams: DatagramQueue;
   readonly #inFlight = new SendWindow(0);
+  readonly #backlog = new Backlog();
+  readonly #log = new SentLog();
   #host: OutboxHost | undefined;
   #carrierWindow = 0;
-  #arrivals = new ReceiveWindow(0);
+  #arrivals = new Arrivals(0);
+  #ackTimer: Cancel | undefined;
+  #isAckLate = false;
   #isFlushDue = false;
   #isSessionGrantDue = false;
+  #isStopped = false;
+  /** Frames of the session in the message that is being written. */
+  #frames = 0;
 
-  constructor(
-    clock: Clock,
-    send: (message: Uint8Array<ArrayBuffer>, done: () => void) => void,
-    datagramBytes?: number,
-  ) {
+  constructor(clock: Clock, actions: OutboxActions, datagramBytes?: number) {
     this.#clock = clock;
-    this.#send = send;
+    this.#actions = actions;
     this.#datagrams = new DatagramQueue(datagramBytes);
+  }
+
+  /** Frames of the session that arrived on this carrier. */
+  get received(): number {
+    return this.#arrivals.frames;
+  }
+
+  /** Bytes that are kept to be sent again. */
+  get retained(): number {
+    return this.#log.bytes + this.#backlog.bytes;
   }
 
   /** Puts our HELLO in front of everything; from now on what arrives is acknowledged. */
   sayHello(hello: Hello): void {
-    this.#arrivals = new ReceiveWindow(hello.carrierWindow);
-    this.#control.unshift({ type: FrameType.Hello, hello });
+    this.#arrivals = new Arrivals(hello.carrierWindow);
+    this.#own.unshift({ type: FrameType.Hello, hello });
     this.#flushSoon();
   }
 
   /** The peer has said HELLO: streams may send, `carrierWindow` bytes ahead of its ACKs. */
   open(host: OutboxHost, carrierWindow: number): void {
     this.#host = host;
-    this.#carrierWindow = Math.min(carrierWindow, MAX_CARRIER_WINDOW);
+    // What is in flight is kept as well: half of what may be kept is left for other frames.
+    const keepable = host.retainedLimit > 0 ? Math.floor(host.retainedLimit / 2) : Infinity;
+    this.#carrierWindow = Math.min(carrierWindow, MAX_CARRIER_WINDOW, keepable);
     this.#inFlight.raise(this.#carrierWindow);
     this.#flushSoon();
   }
 
+  /** The carrier is gone: what is queued from now on waits for whoever takes over. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#ackTimer?.();
+  }
+
   /** Queues a frame that needs no credit; false when far too many wait. */
   control(frame: Frame): boolean {
-    this.#control.push(frame);
+    const queue = isSessionFrame(frame) ? this.#control : this.#own;
+    queue.push(frame);
     this.#flushSoon();
-    return this.#control.length <= MAX_CONTROL_FRAMES;
+    return queue.length <= MAX_CONTROL_FRAMES;
   }
 
   /** Takes back a PONG that is the last frame in the queue: a newer one says more. */
   dropLastPong(): void {
-    if (this.#control.at(-1)?.type === FrameType.Pong) this.#control.pop();
+    if (this.#own.at(-1)?.type === FrameType.Pong) this.#own.pop();
   }
 
   ready(stream: Stream): void {
@@ -93,6 +137,7 @@ export class Outbox {
   /** Whether there was room for it: else it is dropped. */
   datagram(frame: DatagramFrame): boolean {
     // One that can never be in flight would hold up all behind it.
+    if (this.#isStopped) return false;
     if (this.#host && frame.bytes.length > this.#carrierWindow) return false;
     const isTaken = this.#datagrams.push(frame);
     if (isTaken) this.#flushSoon();
@@ -110,39 +155,66 @@ export class Outbox {
     this.#flushSoon();
   }
 
-  /** Counts payload bytes that arrived, for the ACK. @throws ProtocolError beyond our window */
-  arrived(bytes: number): void {
-    this.#arrivals.arrive(bytes);
-    this.#arrivals.consume(bytes);
-    if (this.#arrivals.isGrantDue) this.#flushSoon();
+  /** Counts a frame of the session, and its payload if that costs, for the ACK. */
+  arrived(frame: Frame): void {
+    this.#arrivals.frame();
+    if (frame.type === FrameType.Data || frame.type === FrameType.Datagram) {
+      this.#arrivals.payload(frame.bytes.length);
+    }
+    if (this.#arrivals.isAckDue) this.#flushSoon();
+    else if (this.#host?.retainedLimit) this.#ackTimer ??= this.#startAckTimer();
   }
 
-  /** Takes an ACK. @throws ProtocolError when it speaks of bytes that were never sent */
-  acknowledged(received: number): void {
+  /** Takes an ACK. @throws ProtocolError when it speaks of what was never sent */
+  acknowledged(received: number, frames: number): void {
     if (received > this.#inFlight.offset) {
       const text = `Cannot take an ACK of ${received} bytes: ${this.#inFlight.offset} were sent`;
       throw new ProtocolError("ERR_FRAME_FIELD", text);
     }
+    if (this.#host?.retainedLimit) this.#log.acknowledge(frames);
     this.#inFlight.raise(received + this.#carrierWindow);
+    this.#flushSoon();
+  }
+
+  /**
+   * Takes over from the outbox of a lost carrier: what its peer has not received of it, before
+   * anything else, then what was queued. Streams are moved by the session, datagrams are dropped.
+   *
+   * @throws ProtocolError when the peer cannot have received so many frames
+   */
+  absorb(lost: Outbox, received: number): void {
+    const { messages, skip } = lost.#log.settle(received);
+    for (const [at, message] of messages.entries()) {
+      this.#backlog.add(message, at === 0 ? skip : 0);
+    }
+    this.#backlog.append(lost.#backlog);
+    for (const frame of lost.#control) this.#control.push(frame);
+    this.#isSessionGrantDue ||= lost.#isSessionGrantDue;
+    this.#checkRetained();
     this.#flushSoon();
   }
 
   /** Sends all that may be sent now: control frames first, then streams in turn. */
   flush(): void {
-    while (this.#hasControl() || this.#hasPayload()) {
+    while (!this.#isStopped && (this.#hasControl() || this.#hasPayload())) {
       const memory = this.#hasPayload() ? this.#memory.take() : undefined;
       const writer = new ByteWriter(memory, HEAD_ROOM);
-      this.#appendControl(writer);
-      this.#appendDatagrams(writer);
-      this.#appendData(writer);
+      this.#appendOwn(writer);
+      const start = writer.length;
+      this.#frames = 0;
+      this.#appendBacklog(writer);
+      if (this.#backlog.isEmpty) {
+        this.#appendControl(writer);
+        this.#appendDatagrams(writer);
+        this.#appendData(writer);
+      }
       if (writer.length === 0) return;
-      const message = writer.take();
-      this.#send(message, () => this.#memory.giveBack(message.buffer));
+      this.#post(writer.take(), start);
     }
   }
 
   #flushSoon(): void {
-    if (this.#isFlushDue) return;
+    if (this.#isFlushDue || this.#isStopped) return;
     this.#isFlushDue = true;
     this.#clock.defer(() => {
       this.#isFlushDue = false;
@@ -150,41 +222,125 @@ export class Outbox {
     });
   }
 
+  /** Sends a message whose frames of the session begin at `start`, and keeps those. */
+  #post(message: Uint8Array<ArrayBuffer>, start: number): void {
+    if (this.#frames > 0) this.#actions.traffic();
+    const { buffer } = message;
+    const giveBack = (): void => this.#memory.giveBack(buffer);
+    if (!this.#host?.retainedLimit || this.#frames === 0)
+      return this.#actions.send(message, giveBack);
+    const kept = message.subarray(start);
+    const frames = this.#frames;
+    if (kept.length * PINNED_SHARE < buffer.byteLength) {
+      this.#log.push({ bytes: kept.slice(), frames, release: () => {} });
+      this.#actions.send(message, giveBack);
+    } else if (!this.#actions.leavesBytes()) {
+      this.#log.push({ ...this.#copy(kept), frames });
+      this.#actions.send(message, giveBack);
+    } else {
+      let holders = 2;
+      const release = (): void => {
+        if (--holders === 0) giveBack();
+      };
+      this.#log.push({ bytes: kept, frames, release });
+      this.#actions.send(message, release);
+    }
+    this.#checkRetained();
+  }
+
+  /** A copy, in memory that is used again where it fits into that. */
+  #copy(bytes: Uint8Array): Pick<SentMessage, "bytes" | "release"> {
+    const memory = this.#memory.take();
+    if (bytes.length > memory.byteLength) return { bytes: bytes.slice(), release: () => {} };
+    const copy = new Uint8Array(memory, 0, bytes.length);
+    copy.set(bytes);
+    return { bytes: copy, release: () => this.#memory.giveBack(memory) };
+  }
+
+  #checkRetained(): void {
+    if (this.retained > (this.#host?.retainedLimit ?? Infinity)) this.#actions.overflow();
+  }
+
+  #startAckTimer(): Cancel {
+    return this.#clock.after(ACK_DELAY_MS, () => {
+      this.#ackTimer = undefined;
+      if (!this.#arrivals.hasNews) return;
+      this.#isAckLate = true;
+      this.#flushSoon();
+    });
+  }
+
+  get #isAckDue(): boolean {
+    return this.#isAckLate || this.#arrivals.isAckDue;
+  }
+
   #hasPayload(): boolean {
+    if (!this.#backlog.isEmpty) return this.#isBacklogReady();
     return this.#nextDataBytes() > 0 || this.#nextDatagram() !== undefined;
   }
 
   #hasControl(): boolean {
+    if (this.#own.length > 0) return true;
+    if (!this.#host) return false;
+    if (this.#isAckDue) return true;
     const hasGrants = this.#grants.size > 0 || this.#isSessionGrantDue;
-    return this.#control.length > 0 || hasGrants || this.#arrivals.isGrantDue;
+    return this.#backlog.isEmpty && (this.#control.length > 0 || hasGrants);
+  }
+
+  /** Frames of this carrier: what is behind our HELLO, and an ACK whenever a message goes anyway. */
+  #appendOwn(writer: ByteWriter): void {
+    appendFrames(writer, this.#own);
+    const isWorthIt = this.#isAckDue || (this.#host?.retainedLimit && this.#arrivals.hasNews);
+    if (!this.#host || !isWorthIt) return;
+    this.#isAckLate = false;
+    appendFrame(writer, { type: FrameType.Ack, ...this.#arrivals.ack() });
+  }
+
+  #isBacklogReady(): boolean {
+    const frame = this.#backlog.peek();
+    if (!frame || !this.#host) return false;
+    if (frame.type === FrameType.Data && frame.bytes.length > 0)
+      return this.#inFlight.available > 0;
+    if (frame.type !== FrameType.Datagram || frame.bytes.length > this.#carrierWindow) return true;
+    return frame.bytes.length <= this.#inFlight.available;
+  }
+
+  #appendBacklog(writer: ByteWriter): void {
+    while (this.#isBacklogReady() && writer.length < MESSAGE_BYTES) {
+      const frame = this.#backlog.peek();
+      if (!frame) return;
+      const room = this.#inFlight.available;
+      if (frame.type === FrameType.Data && frame.bytes.length > room) {
+        this.#append(writer, { ...frame, bytes: this.#backlog.cut(room) });
+        continue;
+      }
+      const isLost = frame.type === FrameType.Datagram && frame.bytes.length > room;
+      if (!isLost) this.#append(writer, frame);
+      this.#backlog.shift();
+    }
+  }
+
+  #append(writer: ByteWriter, frame: Frame): void {
+    appendFrame(writer, frame);
+    this.#frames++;
+    if (frame.type === FrameType.Data || frame.type === FrameType.Datagram) {
+      this.#inFlight.advance(frame.bytes.length);
+    }
   }
 
   #appendControl(writer: ByteWriter): void {
-    let sent = 0;
-    for (; sent < this.#control.length && writer.length < MESSAGE_BYTES; sent++) {
-      const frame = this.#control[sent];
-      if (frame) appendFrame(writer, frame);
-    }
-    this.#control.splice(0, sent);
-    // What is behind the HELLO waits for the peer's: until then nobody knows what may be said.
     if (!this.#host) return;
-    this.#appendGrants(writer);
-  }
-
-  #appendGrants(writer: ByteWriter): void {
-    if (this.#arrivals.isGrantDue) {
-      appendFrame(writer, { type: FrameType.Ack, received: this.#arrivals.grant().received });
-    }
+    this.#frames += appendFrames(writer, this.#control);
     if (this.#isSessionGrantDue) {
       this.#isSessionGrantDue = false;
-      const grant = this.#host?.grant();
-      if (grant) appendFrame(writer, { type: FrameType.Credit, streamId: 0, ...grant });
+      const grant = this.#host.grant();
+      if (grant) this.#append(writer, { type: FrameType.Credit, streamId: 0, ...grant });
     }
     for (const stream of this.#grants) {
       if (writer.length >= MESSAGE_BYTES) return;
       this.#grants.delete(stream);
       const grant = stream.grant();
-      if (grant) appendFrame(writer, { type: FrameType.Credit, streamId: stream.id, ...grant });
+      if (grant) this.#append(writer, { type: FrameType.Credit, streamId: stream.id, ...grant });
     }
   }
 
@@ -203,8 +359,7 @@ export class Outbox {
   #appendDatagrams(writer: ByteWriter): void {
     for (let frame = this.#nextDatagram(); frame; frame = this.#nextDatagram()) {
       if (writer.length >= MESSAGE_BYTES) return;
-      appendFrame(writer, frame);
-      this.#inFlight.advance(frame.bytes.length);
+      this.#append(writer, frame);
       this.#datagrams.shift();
     }
   }
@@ -216,11 +371,21 @@ export class Outbox {
       if (!stream) return;
       const bytes = stream.take(Math.min(room, stream.sendable));
       if (bytes.length === 0) continue;
-      appendFrame(writer, { type: FrameType.Data, streamId: stream.id, bytes });
-      this.#inFlight.advance(bytes.length);
+      this.#append(writer, { type: FrameType.Data, streamId: stream.id, bytes });
       this.#host?.credit.advance(bytes.length);
       this.#scheduler.served(stream, bytes.length);
       if (stream.sendable > 0) this.#scheduler.add(stream, this.#clock.now());
     }
   }
+}
+
+/** Takes frames off a queue until it is empty or the message is full; returns how many. */
+function appendFrames(writer: ByteWriter, queue: Frame[]): number {
+  let count = 0;
+  for (; count < queue.length && writer.length < MESSAGE_BYTES; count++) {
+    const frame = queue[count];
+    if (frame) appendFrame(writer, frame);
+  }
+  queue.splice(0, count);
+  return count;
 }

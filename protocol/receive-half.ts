@@ -44,6 +44,11 @@ export class ReceiveHalf {
     return this.#state === "open" && this.#window.isGrantDue;
   }
 
+  /** Bytes that wait here, or that the reader has and has not asked for more. */
+  get unread(): number {
+    return this.#window.held;
+  }
+
   grant(): { received: number; limit: number } {
     return this.#window.grant();
   }

@@ -1,11 +1,15 @@
 import type { Address } from "./address.ts";
+import { Carriers } from "./carriers.ts";
+import type { Cancel } from "./clock.ts";
 import { ReceiveWindow, SendWindow } from "./credit.ts";
-import { type CarrierError, ProtocolError, StreamError } from "./errors.ts";
+import { CarrierError, ProtocolError, StreamError } from "./errors.ts";
 import type { Frame } from "./frame.ts";
 import type { Hello } from "./hello.ts";
 import type { Link, LinkHost } from "./link.ts";
 import { PayloadMemory } from "./payload-memory.ts";
+import type { SessionOptions } from "./session-options.ts";
 import { Stream } from "./stream.ts";
+import { StreamIds } from "./stream-ids.ts";
 import { FrameType, HEADER_LENGTH, MAX_PAYLOAD, MAX_STREAM_ID } from "./wire.ts";
 
 /** A stream that the peer opened, and what it asked for. */
@@ -16,42 +20,68 @@ export interface IncomingStream {
   readonly address: Address;
 }
 
-export interface SessionOptions {
-  /** What each end said of itself; the limits in them hold for the life of the session. */
-  readonly local: Hello;
-  readonly remote: Hello;
-  /** The edge's door; an end without it (the agent) takes no OPEN. */
-  readonly accept?: (incoming: IncomingStream) => void;
-  /** A link asks to be left; new streams need another session or link. */
-  readonly draining?: (drainMs: number) => void;
-  /** The last link is gone, and with it every stream. */
-  readonly closed: (reason: CarrierError | ProtocolError) => void;
+interface Entry {
+  readonly stream: Stream;
+  link: Link;
 }
 
 /** Room that the address of an OPEN may take beside its early data. */
 const OPEN_OVERHEAD = HEADER_LENGTH + 512;
+/** Ids that may be passed over and come later: OPENs on a carrier that is slower, or was lost. */
+const MAX_GAPS = 4096;
+const RESUME_MEMORY = 8_388_608;
 
 /**
  * All streams of one agent with one edge. Streams belong to the session and lean on one of its
- * links; they end with that link until a session can be resumed (PROTOCOL.md section 10).
+ * links; when that is lost they go on on another, if both ends can resume (PROTOCOL.md section 10).
  */
 export class Session implements LinkHost {
   readonly credit: SendWindow;
   readonly #options: SessionOptions;
-  /** The highest id opened on each link: OPENs climb, and frames of lower unknown ids are late. */
-  readonly #links = new Map<Link, number>();
-  readonly #streams = new Map<number, { readonly stream: Stream; readonly link: Link }>();
-  /** Links the peer asked us to leave: we close each once its last stream has ended. */
-  readonly #leaving = new Set<Link>();
+  readonly #carriers: Carriers;
+  readonly #streams = new Map<number, Entry>();
   readonly #window: ReceiveWindow;
   readonly #memory = new PayloadMemory();
+  readonly #ids: StreamIds;
+  readonly #resumeMemory: number;
+  readonly #resumeWindowMs: number;
+  #expiry: Cancel | undefined;
   /** The last id that we have opened. */
   #lastStreamId = 0;
+  #isEnding = false;
+  #isOver = false;
 
   constructor(options: SessionOptions) {
+    const { local, remote, resumeMemory = RESUME_MEMORY } = options;
     this.#options = options;
-    this.credit = new SendWindow(options.remote.sessionWindow);
-    this.#window = new ReceiveWindow(options.local.sessionWindow);
+    this.credit = new SendWindow(remote.sessionWindow);
+    this.#window = new ReceiveWindow(local.sessionWindow);
+    // An agent that does not number its carriers cannot say which of them it has lost.
+    const isNumbered = !options.accept || remote.carrier > 0;
+    const seconds = isNumbered ? Math.min(local.resumeWindow, remote.resumeWindow) : 0;
+    this.#resumeWindowMs = seconds * 1000;
+    this.#resumeMemory = resumeMemory;
+    this.#ids = new StreamIds(this.isResumable ? MAX_GAPS : 0);
+    this.#carriers = new Carriers({
+      isAgent: !options.accept,
+      takeOver: (lost, heir, received) => this.#takeOver(lost, heir, received),
+    });
+  }
+
+  /** Whether streams outlive their carrier. Otherwise the session has one carrier alone. */
+  get isResumable(): boolean {
+    return this.#resumeWindowMs > 0;
+  }
+
+  /** Carriers that the session may have at once. */
+  get maxCarriers(): number {
+    const { local, remote } = this.#options;
+    // Only the edge's word counts: it is the one whom carriers cost.
+    return this.isResumable ? (this.#options.accept ? local : remote).maxCarriers : 1;
+  }
+
+  get retainedLimit(): number {
+    return this.isResumable ? Math.floor(this.#resumeMemory / this.maxCarriers) : 0;
   }
 
   get streamCount(): number {
@@ -59,20 +89,78 @@ export class Session implements LinkHost {
   }
 
   get linkCount(): number {
-    return this.#links.size;
+    return this.#carriers.count;
+  }
+
+  /** Links that take new streams. */
+  get openLinkCount(): number {
+    return this.#carriers.open.length;
   }
 
   get remote(): Hello {
     return this.#options.remote;
   }
 
-  /** Whether open() has a link to use. */
-  get isOpen(): boolean {
-    return this.#pickLink() !== undefined;
+  /** Bytes that wait here for readers, and those of lost carriers that may have to be sent again. */
+  get held(): number {
+    return this.#window.held + this.#carriers.retained;
   }
 
-  attach(link: Link): void {
-    this.#links.set(link, 0);
+  /** Bytes that are kept until the peer has acknowledged them, on live and on lost carriers. */
+  get retained(): number {
+    return this.#carriers.live.reduce((sum, link) => sum + link.retained, this.#carriers.retained);
+  }
+
+  /** Stream bytes received in all: what the peer has sent, and nothing of it is under way. */
+  get receivedBytes(): number {
+    return this.#window.received;
+  }
+
+  /** Whether open() has a link to use. */
+  get isOpen(): boolean {
+    return this.#carriers.pick() !== undefined;
+  }
+
+  /** Whether it has ended for good. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** Agent: the number of its next carrier. */
+  nextCarrier(): number {
+    return this.#carriers.next();
+  }
+
+  /**
+   * Adds a link, of which both ends have said HELLO.
+   *
+   * @throws ProtocolError for the number of a carrier that was here before
+   */
+  attach(link: Link, carrier: number): void {
+    if (this.#options.accept && this.isResumable) this.#carriers.claim(carrier);
+    this.#carriers.add(link, carrier);
+    this.#expiry?.();
+    this.#grantIfDue();
+  }
+
+  /** Agent: what to say behind the HELLO of a link that is to go on for lost ones. */
+  resumption(link: Link): Frame | undefined {
+    return this.#carriers.resumption(link);
+  }
+
+  /** Agent: a carrier has ended whose HELLO was not answered. */
+  abandon(link: Link, carrier: number): void {
+    if (!this.#isEnding && this.isResumable) this.#carriers.abandon(link, carrier);
+  }
+
+  /** Edge: makes room for one more carrier. */
+  makeRoom(): void {
+    if (this.#carriers.count >= this.maxCarriers) this.#carriers.dropStalest();
+  }
+
+  /** Finds out at once which links are still there. */
+  probe(): void {
+    for (const link of this.#carriers.live) link.probe();
   }
 
   /**
@@ -82,7 +170,7 @@ export class Session implements LinkHost {
    * @throws StreamError "edge-unavailable" when no link takes it or the peer's limit is reached
    */
   open(command: number, address: Address, early: Uint8Array): { stream: Stream; sent: number } {
-    const link = this.#pickLink();
+    const link = this.#carriers.pick();
     if (!link) throw new StreamError("edge-unavailable", "The session has no carrier");
     if (this.#streams.size >= this.#options.remote.maxStreams) {
       const { maxStreams } = this.#options.remote;
@@ -91,7 +179,8 @@ export class Session implements LinkHost {
     if (this.#lastStreamId === MAX_STREAM_ID) {
       throw new StreamError("edge-unavailable", "The session has used up its stream ids");
     }
-    const stream = this.#add(++this.#lastStreamId, link);
+    this.#ids.use(++this.#lastStreamId);
+    const stream = this.#add(this.#lastStreamId, link);
     const sent = Math.min(
       early.length,
       this.#options.remote.streamWindow,
@@ -108,12 +197,12 @@ export class Session implements LinkHost {
 
   /** Asks the peer to leave every link within `drainMs`. */
   drain(drainMs: number, text: string): void {
-    for (const link of this.#links.keys()) link.drain(drainMs, text);
+    for (const link of this.#carriers.live) link.drain(drainMs, text);
   }
 
-  /** Ends every link, and so every stream. */
+  /** Ends the session: every link, and so every stream. */
   close(text: string): void {
-    for (const link of this.#links.keys()) link.close(text);
+    this.#close(new CarrierError("ERR_CARRIER_LOST", text));
   }
 
   /** Ends the streams one by one, telling the peer why, before the links end. */
@@ -131,30 +220,36 @@ export class Session implements LinkHost {
   }
 
   streamClosed(stream: Stream): void {
+    const entry = this.#streams.get(stream.id);
     this.#streams.delete(stream.id);
-    for (const link of this.#leaving) this.#closeIfLeft(link);
+    if (entry) this.#carriers.countStreams(entry.link, -1);
   }
 
   draining(link: Link, drainMs: number): void {
-    this.#leaving.add(link);
     this.#options.draining?.(drainMs);
-    this.#closeIfLeft(link);
+    this.#carriers.leave(link);
   }
 
   closed(link: Link, reason: CarrierError | ProtocolError): void {
-    this.#links.delete(link);
-    this.#leaving.delete(link);
-    const lost = new StreamError("edge-unavailable", reason.message, { cause: reason });
-    for (const entry of this.#streams.values()) {
-      if (entry.link === link) entry.stream.fail(lost);
+    if (this.#isEnding) return;
+    // Who breaks the protocol, or gives up, would do so again with the same frames.
+    const isLoss = reason instanceof CarrierError && reason.code === "ERR_CARRIER_LOST";
+    if (!isLoss || !this.isResumable) {
+      if (this.#carriers.delete(link)) this.#close(reason);
+      return;
     }
-    if (this.#links.size === 0) this.#options.closed(reason);
+    if (!this.#carriers.lose(link)) return;
+    if (this.#carriers.count === 0) this.#keep(reason);
+    this.#options.lost?.(reason, link);
   }
 
   handle(frame: Frame, link: Link): void {
     switch (frame.type) {
       case FrameType.Open:
         return this.#handleOpen(frame, link);
+      case FrameType.Resume:
+        if (this.isResumable) return this.#carriers.resume(frame.entries, link);
+        throw new ProtocolError("ERR_FRAME_STATE", "Cannot take RESUME: nothing is resumed");
       case FrameType.Credit:
         return this.#handleCredit(frame);
       case FrameType.Data:
@@ -178,19 +273,15 @@ export class Session implements LinkHost {
 
   #grantIfDue(): void {
     if (!this.#window.isGrantDue) return;
-    const [anyLink] = this.#links.keys();
-    (this.#pickLink() ?? anyLink)?.wake(true);
+    (this.#carriers.pick() ?? this.#carriers.live[0])?.wake(true);
   }
 
   #handleOpen(frame: Extract<Frame, { type: typeof FrameType.Open }>, link: Link): void {
     const { accept, local } = this.#options;
     if (!accept)
       throw new ProtocolError("ERR_FRAME_STATE", "Cannot take OPEN: only the agent opens");
-    if (frame.streamId <= this.#lastIdOn(link) || this.#streams.has(frame.streamId)) {
-      throw new ProtocolError(
-        "ERR_STREAM_ID",
-        `Cannot open stream ${frame.streamId}: ids must climb`,
-      );
+    if (!this.#ids.use(frame.streamId)) {
+      throw new ProtocolError("ERR_STREAM_ID", `Cannot open stream ${frame.streamId} twice`);
     }
     if (this.#streams.size >= local.maxStreams) {
       const text = `Cannot open stream ${frame.streamId}: ${local.maxStreams} are open`;
@@ -215,7 +306,7 @@ export class Session implements LinkHost {
       return;
     }
     this.credit.raise(frame.limit);
-    for (const link of this.#links.keys()) link.wake();
+    for (const link of this.#carriers.live) link.wake();
   }
 
   /** The stream of a frame; undefined for one that has ended here and whose frames are just late. */
@@ -225,7 +316,7 @@ export class Session implements LinkHost {
       if (entry.link === link) return entry.stream;
       throw new ProtocolError("ERR_STREAM_ID", `Cannot take stream ${streamId} on this carrier`);
     }
-    if (streamId <= this.#lastIdOn(link)) return undefined;
+    if (this.#ids.isUsed(streamId)) return undefined;
     throw new ProtocolError(
       "ERR_STREAM_ID",
       `Cannot take a frame of stream ${streamId}: never opened`,
@@ -241,21 +332,56 @@ export class Session implements LinkHost {
       memory: this.#memory,
     });
     this.#streams.set(id, { stream, link });
-    this.#links.set(link, id);
+    this.#carriers.countStreams(link, 1);
     return stream;
   }
 
-  #lastIdOn(link: Link): number {
-    return this.#links.get(link) ?? 0;
+  #takeOver(lost: Link, heir: Link, received: number): void {
+    heir.absorb(lost, received);
+    for (const entry of this.#streams.values()) {
+      if (entry.link !== lost) continue;
+      entry.link = heir;
+      this.#carriers.countStreams(heir, 1);
+      entry.stream.lean(heir);
+    }
   }
 
-  #closeIfLeft(link: Link): void {
-    for (const entry of this.#streams.values()) if (entry.link === link) return;
-    link.close("Drained");
+  /** The last link is lost: waits for another, with no more in memory than is allowed. */
+  #keep(reason: CarrierError): void {
+    this.#shed();
+    this.#expiry = this.#options.clock.after(this.#resumeWindowMs, () => this.#end(reason));
   }
 
-  #pickLink(): Link | undefined {
-    for (const link of this.#links.keys()) if (!link.isDraining) return link;
-    return undefined;
+  /** Resets the streams that hold most until the rest is within bounds. */
+  #shed(): void {
+    if (this.held <= this.#resumeMemory) return;
+    const byUnread = [...this.#streams.values()].toSorted(
+      (a, b) => b.stream.unread - a.stream.unread,
+    );
+    for (const { stream } of byUnread) {
+      if (this.held <= this.#resumeMemory) return;
+      stream.abort(new StreamError("connection-reset", "Too much is unread to wait for a carrier"));
+    }
+  }
+
+  #close(reason: CarrierError | ProtocolError): void {
+    if (this.#isEnding) return;
+    this.#isEnding = true;
+    for (const link of this.#carriers.live) {
+      if (this.isResumable) link.leave(reason.message);
+      else link.close(reason.message);
+    }
+    this.#end(reason);
+  }
+
+  #end(reason: CarrierError | ProtocolError): void {
+    if (this.#isOver) return;
+    this.#isEnding = true;
+    this.#isOver = true;
+    this.#expiry?.();
+    this.#carriers.clear();
+    const lost = new StreamError("edge-unavailable", reason.message, { cause: reason });
+    for (const { stream } of this.#streams.values()) stream.fail(lost);
+    this.#options.closed(reason);
   }
 }

@@ -8,7 +8,7 @@ import { Turn } from "./scheduler.ts";
 import { SendHalf } from "./send-half.ts";
 import { FrameType, MAX_DATAGRAM } from "./wire.ts";
 
-/** What a stream asks of the carrier that it is on. */
+/** What a stream asks of the carrier that it is on; it may be moved to another. */
 export interface StreamPort {
   /** Queues a frame that needs no credit. */
   control(frame: Frame): void;
@@ -50,7 +50,7 @@ const MAX_ANSWERS = 2;
 export class Stream implements ByteChannel {
   readonly id: number;
   readonly turn: Turn = new Turn();
-  readonly #port: StreamPort;
+  #port: StreamPort;
   readonly #sending: SendHalf;
   readonly #receiving: ReceiveHalf;
   readonly #answers: Address[] = [];
@@ -65,7 +65,7 @@ export class Stream implements ByteChannel {
     this.id = id;
     this.#port = port;
     this.#sending = new SendHalf(sendCredit);
-    this.#receiving = new ReceiveHalf(receiveWindow, memory, (bytes) => port.consumed(bytes));
+    this.#receiving = new ReceiveHalf(receiveWindow, memory, (bytes) => this.#port.consumed(bytes));
   }
 
   async read(): Promise<Uint8Array | null> {
@@ -142,6 +142,19 @@ export class Stream implements ByteChannel {
     // IPv6 carries a few bytes more than MAX_DATAGRAM, which the peer would take for a violation.
     if (this.#isClosed || bytes.length > MAX_DATAGRAM) return false;
     return this.#port.datagram({ type: FrameType.Datagram, streamId: this.id, address, bytes });
+  }
+
+  /** Moves the stream to another carrier, as its own is lost. */
+  lean(port: StreamPort): void {
+    this.#port = port;
+    this.turn.isQueued = false;
+    if (this.#sending.sendable > 0) port.ready(this);
+    if (this.#receiving.isGrantDue) port.grantDue(this);
+  }
+
+  /** Bytes that arrived and wait for a reader, or are with one. */
+  get unread(): number {
+    return this.#receiving.unread;
   }
 
   /** Bytes that could go into a DATA frame now. */

@@ -1,12 +1,12 @@
 import { Backoff, REFUSED, UNREACHABLE } from "./backoff.ts";
 import type { Carrier, CarrierEvents } from "./carrier.ts";
 import { type Clock, pause } from "./clock.ts";
-import { CarrierError, messageOf, StreamError } from "./errors.ts";
+import { CarrierError, messageOf, ProtocolError, StreamError } from "./errors.ts";
 import type { Hello } from "./hello.ts";
 import { Link } from "./link.ts";
 import type { Log } from "./log.ts";
 import { Session } from "./session.ts";
-import { CloseCode } from "./wire.ts";
+import { CloseCode, GoAwayReason } from "./wire.ts";
 
 /** Opens a WebSocket to the edge. @throws CarrierError, with ERR_ADMISSION when the edge said no */
 export type Dial = (signal: AbortSignal) => Promise<(events: CarrierEvents) => Carrier>;
@@ -27,67 +27,56 @@ export interface UplinkOptions {
   readonly hello: Hello;
   /** Bytes of datagrams that may wait for a carrier; undefined for what DatagramQueue thinks right. */
   readonly datagramBytes?: number;
+  /** Carriers to keep, where the edge allows more than one. */
+  readonly carriers: number;
   /** The edge as people know it, for the log. */
   readonly edge: string;
 }
 
 /** How long a request waits for an edge before it is told that there is none. */
 const SESSION_WAIT_MS = 10_000;
+/** A carrier that lasted this long, or carried something, was a success: its loss needs no pause. */
+const STEADY_MS = 1000;
+/** What the agent keeps, to send it again: more than any edge lets it have in flight. */
+const RESUME_MEMORY = 67_108_864;
 
-/** A session that lasted this long was a success: the next failure starts with a short pause. */
-const STEADY_MS = 5000;
-
-/** A session, and what settles once it takes no new streams. */
-interface Tenancy {
-  readonly session: Session;
-  readonly over: Promise<unknown>;
-}
-
-/** Keeps a session with one edge: dials, and dials again when the carrier is lost or drains. */
+/** Keeps a session with one edge: dials, and dials again when a carrier is lost or drains. */
 export class Uplink {
   readonly #options: UplinkOptions;
+  readonly #backoff: Backoff;
   readonly #stopping = new AbortController();
   readonly #sessions = new Set<Session>();
   readonly #waiting = new Set<PromiseWithResolvers<Session>>();
+  /** The session of new streams; others only serve the streams they have. */
   #current: Session | undefined;
+  /** By what a further carrier joins the current session. */
+  #token: Uint8Array = new Uint8Array();
   /** The link whose edge has not said HELLO yet. */
   #greeting: Link | undefined;
+  #greetedAt = -Infinity;
+  /** A carrier did not last: the next dial must not follow at once. */
+  #isShaky = false;
+  /** The network has changed while we dialled: the next try is due at once. */
+  #isHurried = false;
+  #attempt = new AbortController();
+  /** The loss that was counted last. */
+  #lastLoss: Error | undefined;
+  #wake: () => void = () => {};
   #failure = "it was not reached yet";
 
   constructor(options: UplinkOptions) {
     this.#options = options;
+    this.#backoff = new Backoff(options.random);
   }
 
   /** Runs until stop(). */
   async run(): Promise<void> {
-    const { clock, log, metrics, random, edge } = this.#options;
-    const backoff = new Backoff(random);
     while (!this.#stopping.signal.aborted) {
-      try {
-        const { session, over } = await this.#connect();
-        const beganAt = clock.now();
-        log.info(`Connected to the edge at ${edge}`, { runtime: session.remote.runtime });
-        metrics.edgeUp(true);
-        this.#current = session;
-        for (const { resolve } of this.#waiting) resolve(session);
-        const reason = await over;
-        this.#current = undefined;
-        metrics.edgeUp(false);
-        log.info(`The session with ${edge} is over`, { reason: messageOf(reason) });
-        // An edge that takes us and drops us at once must not be dialled in a tight loop.
-        if (clock.now() - beganAt >= STEADY_MS) backoff.reset();
-        else await pause(clock, backoff.nextMs(UNREACHABLE), this.#stopping.signal);
-      } catch (error) {
-        if (this.#stopping.signal.aborted) return;
-        this.#failure = messageOf(error);
-        metrics.carrierFailed(error);
-        const isRefusal = error instanceof CarrierError && error.code === "ERR_ADMISSION";
-        const waitMs = backoff.nextMs(isRefusal ? REFUSED : UNREACHABLE);
-        log.warn(`Cannot use the edge at ${edge}: ${this.#failure}`, {
-          retryMs: Math.round(waitMs),
-        });
-        await pause(clock, waitMs, this.#stopping.signal);
-      }
+      if (!this.#lacksCarrier()) await this.#changed();
+      else if (this.#isShaky) {
+        this.#isShaky = false;
+        await this.#pause(this.#backoff.nextMs(UNREACHABLE));
+      } else await this.#tryConnect();
     }
   }
 
@@ -108,6 +97,17 @@ export class Uplink {
     });
   }
 
+  /** This machine's network is another now: looks at every carrier, and dials without a pause. */
+  networkChanged(): void {
+    this.#backoff.reset();
+    this.#isShaky = false;
+    this.#isHurried = true;
+    for (const session of this.#sessions) session.probe();
+    this.#attempt.abort();
+    this.#greeting?.lose("The network has changed");
+    this.#wake();
+  }
+
   /** Ends the streams and their carriers, and dials no more. */
   stop(): void {
     this.#stopping.abort();
@@ -118,52 +118,173 @@ export class Uplink {
       session.reset(new StreamError("cancelled", "The agent is stopping"));
       session.close("The agent has stopped");
     }
+    this.#wake();
   }
 
-  async #connect(): Promise<Tenancy> {
+  #lacksCarrier(): boolean {
+    const session = this.#current;
+    if (!session) return true;
+    return session.openLinkCount < Math.min(this.#options.carriers, session.maxCarriers);
+  }
+
+  /** Resolves when something has changed that may need a carrier. */
+  async #changed(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+
+  /** Waits, unless the network changes or the agent stops before. */
+  async #pause(milliseconds: number): Promise<void> {
+    const ending = new AbortController();
+    this.#wake = () => ending.abort();
+    await pause(this.#options.clock, milliseconds, ending.signal);
+  }
+
+  async #tryConnect(): Promise<void> {
+    const { log, metrics, edge } = this.#options;
+    try {
+      await this.#connect();
+    } catch (error) {
+      if (this.#stopping.signal.aborted) return;
+      this.#failure = messageOf(error);
+      metrics.carrierFailed(error);
+      const code = error instanceof CarrierError ? error.code : undefined;
+      // Without a session to ask for, the edge may well take us.
+      if (code === "ERR_NO_SESSION" || this.#isHurried) return;
+      const waitMs = this.#backoff.nextMs(code === "ERR_ADMISSION" ? REFUSED : UNREACHABLE);
+      log.warn(`Cannot use the edge at ${edge}: ${this.#failure}`, {
+        retryMs: Math.round(waitMs),
+      });
+      await this.#pause(waitMs);
+    }
+  }
+
+  /** Dials, and greets: joins the current session, or begins one. */
+  async #connect(): Promise<void> {
     const { clock, dial, hello } = this.#options;
-    const open = await dial(this.#stopping.signal);
+    this.#isHurried = false;
+    this.#attempt = new AbortController();
+    const open = await dial(AbortSignal.any([this.#stopping.signal, this.#attempt.signal]));
     if (this.#stopping.signal.aborted) {
       open({ message: () => {}, closed: () => {} }).close(CloseCode.GoingAway, "");
       throw new CarrierError("ERR_CARRIER_LOST", "The agent is stopping");
     }
-    const over = Promise.withResolvers<unknown>();
-    const session = await new Promise<Session>((resolve, reject) => {
-      this.#greeting = new Link(
-        {
-          clock,
-          datagramBytes: this.#options.datagramBytes,
-          speaksFirst: true,
-          hello: () => hello,
-          greet: (remote, link) => {
-            const session = this.#begin(remote, link, over.resolve);
-            resolve(session);
-            return session;
-          },
-          failed: reject,
+    const joined = this.#current;
+    const carrier = joined?.nextCarrier() ?? 1;
+    const session = joined ? this.#token : new Uint8Array();
+    const greeted = Promise.withResolvers<void>();
+    this.#greeting = new Link(
+      {
+        clock,
+        datagramBytes: this.#options.datagramBytes,
+        speaksFirst: true,
+        hello: () => ({ ...hello, session, carrier: hello.resumeWindow > 0 ? carrier : 0 }),
+        behind: (link) => joined?.resumption(link),
+        greet: (remote, link) => this.#greet(joined, remote, link, carrier, greeted.resolve),
+        failed: (reason) => {
+          this.#refused(joined, reason);
+          greeted.reject(reason);
         },
-        open,
-      );
-    });
-    this.#greeting = undefined;
-    return { session, over: over.promise };
+      },
+      open,
+    );
+    const link = this.#greeting;
+    try {
+      await greeted.promise;
+    } catch (error) {
+      joined?.abandon(link, carrier);
+      throw error;
+    } finally {
+      this.#greeting = undefined;
+    }
   }
 
-  #begin(remote: Hello, link: Link, over: (reason: unknown) => void): Session {
-    const { metrics, hello } = this.#options;
+  #greet(
+    joined: Session | undefined,
+    remote: Hello,
+    link: Link,
+    carrier: number,
+    done: () => void,
+  ): Session {
+    if (joined?.isOver) {
+      const goAway = GoAwayReason.SessionOver;
+      throw new ProtocolError("ERR_FRAME_STATE", "The session is over", { goAway });
+    }
+    const { clock, log, metrics, edge } = this.#options;
+    const session = joined ?? this.#begin(remote);
+    if (session === this.#current) this.#token = remote.session;
+    const isFirst = session.linkCount === 0;
+    session.attach(link, carrier);
+    this.#greetedAt = clock.now();
+    if (isFirst) log.info(`Connected to the edge at ${edge}`, { runtime: remote.runtime });
+    metrics.edgeUp(true);
+    for (const { resolve } of this.#waiting) resolve(session);
+    done();
+    return session;
+  }
+
+  #begin(remote: Hello): Session {
+    const { clock, hello } = this.#options;
     const session = new Session({
+      clock,
       local: hello,
       remote,
-      // Streams on the old carrier end in their own time; new ones get a new session.
-      draining: () => over(new CarrierError("ERR_PEER_GOAWAY", "The edge asked to be left")),
-      closed: (reason) => {
-        this.#sessions.delete(session);
-        metrics.carrierFailed(reason);
-        over(reason);
-      },
+      resumeMemory: RESUME_MEMORY,
+      draining: () => this.#drained(session),
+      lost: (reason, link) => this.#lost(session, reason, link),
+      closed: (reason) => this.#ended(session, reason),
     });
-    session.attach(link);
     this.#sessions.add(session);
+    this.#current = session;
     return session;
+  }
+
+  /** Streams on the old carrier end in their own time; new ones need another. */
+  #drained(session: Session): void {
+    if (session === this.#current && !session.isResumable) {
+      this.#current = undefined;
+      this.#options.metrics.edgeUp(false);
+    }
+    this.#wake();
+  }
+
+  #lost(session: Session, reason: CarrierError, link: Link): void {
+    const { log, metrics, edge } = this.#options;
+    metrics.carrierFailed(reason);
+    this.#lastLoss = reason;
+    this.#weigh(link.received > 0);
+    if (session !== this.#current) return session.close("Its edge does not know it any more");
+    if (session.linkCount === 0) {
+      metrics.edgeUp(false);
+      log.info(`The carrier to ${edge} is lost`, { reason: messageOf(reason) });
+    }
+    this.#wake();
+  }
+
+  #ended(session: Session, reason: CarrierError | ProtocolError): void {
+    const { log, metrics, edge } = this.#options;
+    this.#sessions.delete(session);
+    if (reason !== this.#lastLoss) metrics.carrierFailed(reason);
+    log.info(`The session with ${edge} is over`, { reason: messageOf(reason) });
+    if (session !== this.#current) return;
+    this.#current = undefined;
+    metrics.edgeUp(false);
+    this.#weigh(false);
+    this.#wake();
+  }
+
+  /** An edge that takes us and drops us at once must not be dialled in a tight loop. */
+  #weigh(hasServed: boolean): void {
+    const hasLasted = this.#options.clock.now() - this.#greetedAt >= STEADY_MS;
+    if (hasLasted || hasServed) this.#backoff.reset();
+    else this.#isShaky = true;
+  }
+
+  /** The edge does not know the session: new streams need a new one, and old ones have what is left. */
+  #refused(session: Session | undefined, reason: CarrierError | ProtocolError): void {
+    if (!session || session !== this.#current || reason.code !== "ERR_NO_SESSION") return;
+    this.#current = undefined;
+    if (session.linkCount === 0) session.close("The edge does not know the session any more");
   }
 }

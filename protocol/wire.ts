@@ -11,9 +11,9 @@ export const FrameType = {
   Pong: 0x03,
   /** This carrier takes no new streams and ends soon, or at once when it names an error. */
   GoAway: 0x04,
-  /** What was received of each stream, on a carrier that continues a session. */
+  /** How much was received on carriers that are lost; what was not is sent again here. */
   Resume: 0x05,
-  /** Total stream bytes received on this carrier; lets the sender bound what is in flight. */
+  /** What was received on this carrier: the sender may send as much again, and forget it. */
   Ack: 0x06,
   Open: 0x10,
   Opened: 0x11,
@@ -78,6 +78,8 @@ export const GoAwayReason = {
   VersionMismatch: 0x03,
   /** The session that the HELLO wanted to join is not known here. */
   NoSuchSession: 0x04,
+  /** The sender ends the session, with all its streams: there is nothing to resume. */
+  SessionOver: 0x05,
 } as const;
 export type GoAwayReason = (typeof GoAwayReason)[keyof typeof GoAwayReason];
 
@@ -105,7 +107,7 @@ export const HelloParameter = {
   MaxCarriers: 0x05,
   /** u32: capability bits, below. */
   Capabilities: 0x06,
-  /** bytes: session token; from the agent, the session to join, from the edge, this session's. */
+  /** bytes: session token; from the agent, the session to join, from the edge, for the next carrier. */
   Session: 0x07,
   /** u32: seconds a session is kept after its last carrier; 0 means streams die with their carrier. */
   ResumeWindow: 0x08,
@@ -117,6 +119,8 @@ export const HelloParameter = {
   MaxAge: 0x0b,
   /** u32: streams after which the sender of HELLO hands this carrier over; 0: never. */
   MaxOpens: 0x0c,
+  /** u32: from the agent, the number of this carrier in its session; 0 when nothing is resumed. */
+  Carrier: 0x0d,
 } as const;
 export type HelloParameter = (typeof HelloParameter)[keyof typeof HelloParameter];
 
@@ -134,8 +138,8 @@ export const Capability = {
 export const MAX_SESSION_TOKEN = 64;
 /** Longest UTF-8 text of a HELLO, FAILED or GOAWAY. */
 export const MAX_TEXT = 255;
-/** Most streams one RESUME lists; more go into further RESUME frames. */
-export const MAX_RESUME_ENTRIES = 4096;
+/** Most carriers one RESUME lists. */
+export const MAX_RESUME_ENTRIES = 256;
 /** Counts and offsets are u64 on the wire and stay exact in a JavaScript number up to here. */
 export const MAX_OFFSET: number = Number.MAX_SAFE_INTEGER;
 /** Largest stream id: ids are never used twice, a session that reaches it is replaced. */

@@ -36,6 +36,11 @@ export class Uplinks {
     return this.#uplinkOf(user).session();
   }
 
+  /** This machine's network is another now. */
+  networkChanged(): void {
+    for (const uplink of this.#uplinks.values()) uplink.networkChanged();
+  }
+
   stop(): void {
     this.#isStopping = true;
     for (const uplink of this.#uplinks.values()) uplink.stop();

@@ -12,6 +12,7 @@ import { checkDescriptorLimit } from "./descriptor-limit.ts";
 import { hashPasswords, type Password } from "./hash-passwords.ts";
 import { HttpProxy } from "./http-proxy.ts";
 import { listen } from "./listen.ts";
+import { watchNetwork } from "./network-watch.ts";
 import { createPasswordCrypto } from "./password-crypto.ts";
 import { createOpenUdp } from "./udp-socket.ts";
 
@@ -79,6 +80,7 @@ export async function serveAgent(options: NodeAgentOptions): Promise<RunningAgen
   );
   const admin = await serveAdminBeside(socks, options, metrics);
   const running = uplinks.run();
+  const unwatch = watchNetwork(nodeClock, () => uplinks.networkChanged());
   const stop = async (drainMs: number): Promise<void> => {
     socks.close();
     proxy.close();
@@ -87,6 +89,7 @@ export async function serveAgent(options: NodeAgentOptions): Promise<RunningAgen
     while (socks.count > 0 && nodeClock.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
     }
+    unwatch();
     uplinks.stop();
     socks.destroy();
     await running;

@@ -3,7 +3,7 @@ import { Bridge } from "../bridge.ts";
 import { capabilitiesOf } from "../egress/egress.ts";
 import { createCloudflareTargets } from "../egress/upstream/cloudflare-targets.ts";
 import { createUpstreams } from "../egress/upstream/create-upstreams.ts";
-import { edgeLimits, helloOf } from "../limits.ts";
+import { edgeLimits, helloOf, noResumption } from "../limits.ts";
 import { Tally } from "../tally.ts";
 import type { UsageStore } from "../users/usage.ts";
 import { Users } from "../users/users.ts";
@@ -21,6 +21,7 @@ export function createWorkerBridge(
   place: string,
 ): Bridge {
   const resolver = createWorkerResolver(settings);
+  const resumption = settings.bridge === "stateless" ? noResumption : settings.resumption;
   const { egress } = createUpstreams(settings.upstreams, {
     clock: workerClock,
     log,
@@ -39,7 +40,8 @@ export function createWorkerBridge(
     users,
     egress,
     connectTimeoutMs: settings.connectTimeoutMs,
-    hello: helloOf(edgeLimits, capabilitiesOf(egress), "workerd", place),
+    hello: helloOf(edgeLimits, resumption, capabilitiesOf(egress), "workerd", place),
+    resumeMemory: resumption.resumeMemory,
   });
 }
 

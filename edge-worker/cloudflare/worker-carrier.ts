@@ -19,6 +19,7 @@ export function acceptCarrier(socket: WebSocket, events: CarrierEvents): Carrier
   socket.addEventListener("close", ({ code, reason }) => closed(code, reason));
   socket.addEventListener("error", ({ message }) => closed(CloseCode.GoingAway, message));
   return {
+    leavesBytes: true,
     // send() queues without bound and reports nothing (workerd#988). The carrier window bounds
     // that queue: ARCHITECTURE.md, "Where bytes may wait". It throws once the socket has closed.
     send: (message, done) => {

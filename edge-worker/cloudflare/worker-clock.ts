@@ -6,6 +6,7 @@ import type { Clock } from "../../protocol/clock.ts";
  */
 export const workerClock: Clock = {
   now: () => Date.now(),
+  wall: () => Date.now(),
   after: (milliseconds, callback) => {
     const timer = setTimeout(callback, milliseconds);
     return () => clearTimeout(timer);

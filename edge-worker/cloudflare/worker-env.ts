@@ -3,6 +3,7 @@ import type { Log } from "../../protocol/log.ts";
 import type { Fetch } from "../egress/dns/doh-client.ts";
 import type { Outbound } from "../egress/outbound.ts";
 import type { UpstreamSettings } from "../egress/upstream/upstream-settings.ts";
+import type { Resumption } from "../limits.ts";
 import type { Access } from "../users/access.ts";
 import {
   accessOfWorker,
@@ -27,6 +28,7 @@ export interface WorkerSettings extends Omit<Outbound, "bind"> {
   readonly maxDials: number;
   /** False where the Worker runs on a machine without IPv6. */
   readonly hasIpv6: boolean;
+  readonly resumption: Resumption;
   /** How to reach the resolvers of `dnsUrls`; undefined for an ordinary fetch(). */
   readonly fetcher: Fetch | undefined;
   /** Instead of what is known of 1.1.1.1 and its like; "" to reach them by TCP as all others. */
@@ -49,6 +51,7 @@ export interface WorkerEnv {
   readonly RUNNER?: Fetcher;
 }
 
+const MEBIBYTE = 1_048_576;
 /** KV keeps what was read for so long in the data centre: a change is known everywhere by then. */
 const KV_CACHE_S = 60;
 
@@ -66,6 +69,10 @@ export async function readSettings(env: WorkerEnv, log: Log): Promise<WorkerSett
       connectTimeoutMs: variables.CONNECT_TIMEOUT_MS,
       maxDials: variables.MAX_DIALS,
       hasIpv6: variables.HAS_IPV6,
+      resumption: {
+        resumeWindow: variables.RESUME_WINDOW_S,
+        resumeMemory: variables.RESUME_MEMORY_MIB * MEBIBYTE,
+      },
       dnsUrls: variables.DNS_URL,
       cloudflareDnsUrl: variables.CLOUDFLARE_DNS_URL,
       udp: variables.UDP,

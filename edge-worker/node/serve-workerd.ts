@@ -18,6 +18,7 @@ import { type AccessEntries, parseAccess } from "../users/access.ts";
 import { parseUpstreams, type UpstreamEntries } from "../egress/upstream/upstream-settings.ts";
 import { hasIpv6 } from "./has-ipv6.ts";
 import { serveNameService } from "./name-service.ts";
+import { type Resumption, resumptionDefaults } from "../limits.ts";
 import { portOf, type RunningEdge } from "./serve.ts";
 import { serveStopNotice, type StopNotice } from "./stop-notice.ts";
 import { loadWorkerBundle } from "./worker-bundle.ts";
@@ -33,6 +34,7 @@ export interface WorkerdEdgeOptions {
   readonly allowPrivate: boolean;
   readonly connectTimeoutMs: number;
   readonly maxDials: number;
+  readonly resumption?: Resumption;
   readonly bridge: "durable" | "stateless";
   /** Ways out behind this edge. */
   readonly upstreams?: UpstreamEntries;
@@ -97,7 +99,8 @@ export async function serveWorkerdEdge(options: WorkerdEdgeOptions): Promise<Run
     if (outbound.dnsUrls.length === 0) outbound.dnsUrls = [names.url];
     const trusted = readTrusted(process.env["NODE_EXTRA_CA_CERTS"]);
     const made = { stateFolder, noticePath, outbound, trusted, hasIpv6: hasIpv6() };
-    const config = await formatWorkerdConfig({ ...options, ...made });
+    const resumption = options.resumption ?? resumptionDefaults;
+    const config = await formatWorkerdConfig({ ...options, ...made, resumption });
     await writeFile(join(folder, "config.capnp"), config);
     for (const endpoint of options.listen) {
       if ("path" in endpoint) await prepareSocketPath(endpoint.path);

@@ -10,7 +10,7 @@ import { capabilitiesOf, type Egress } from "../egress/egress.ts";
 import { nodeOutbound, type Outbound } from "../egress/outbound.ts";
 import { createUpstreams, type Opened } from "../egress/upstream/create-upstreams.ts";
 import { parseUpstreams, type UpstreamEntries } from "../egress/upstream/upstream-settings.ts";
-import { edgeLimits, helloOf } from "../limits.ts";
+import { edgeLimits, helloOf, type Resumption, resumptionDefaults } from "../limits.ts";
 import { Tally } from "../tally.ts";
 import { type Access, type AccessEntries, parseAccess } from "../users/access.ts";
 import { forgetfulStore } from "../users/usage.ts";
@@ -44,6 +44,7 @@ export interface NodeEdgeOptions {
   readonly upstreams?: UpstreamEntries;
   /** nodeOutbound, unless the operator says otherwise. */
   readonly outbound?: Outbound;
+  readonly resumption?: Resumption;
   readonly log: Log;
 }
 
@@ -166,6 +167,7 @@ function createBridge(
   users: Users,
   tally: Tally,
 ): Bridge {
+  const { resumption = resumptionDefaults } = options;
   return new Bridge({
     clock: nodeClock,
     log: options.log,
@@ -173,7 +175,8 @@ function createBridge(
     users,
     egress,
     connectTimeoutMs: options.connectTimeoutMs,
-    hello: helloOf(edgeLimits, capabilitiesOf(egress), "node", ""),
+    hello: helloOf(edgeLimits, resumption, capabilitiesOf(egress), "node", ""),
+    resumeMemory: resumption.resumeMemory,
   });
 }
 

@@ -5,6 +5,7 @@ import { parse } from "smol-toml";
 import * as v from "valibot";
 import type { Outbound } from "../egress/outbound.ts";
 import { formatTurnUrl } from "../egress/turn/turn-url.ts";
+import type { Resumption } from "../limits.ts";
 import { ipv4Blocks, ipv6Blocks } from "../policy/special-registry.ts";
 import { formatEndpoint, type ListenEndpoint } from "../../protocol/node/listening.ts";
 import type { AccessEntries } from "../users/access.ts";
@@ -21,6 +22,7 @@ export interface WorkerdConfig {
   readonly connectTimeoutMs: number;
   /** workerd has no bound of its own, and a black hole holds its slot for two minutes. */
   readonly maxDials: number;
+  readonly resumption: Resumption;
   readonly bridge: "durable" | "stateless";
   /** Whether this machine has IPv6: the Worker cannot tell. */
   readonly hasIpv6: boolean;
@@ -72,6 +74,8 @@ const edge :Workerd.Worker = (
     (name = "CONNECT_TIMEOUT_MS", text = ${text(config.connectTimeoutMs)}),
     (name = "MAX_DIALS", text = ${text(config.maxDials)}),
     (name = "HAS_IPV6", text = ${text(config.hasIpv6)}),
+    (name = "RESUME_WINDOW_S", text = ${text(config.resumption.resumeWindow)}),
+    (name = "RESUME_MEMORY_MIB", text = ${text(config.resumption.resumeMemory / 1_048_576)}),
     (name = "RUNNER", service = "runner"),
     (name = "OPERATOR_NETWORK", service = "operator"),
     (name = "DNS_URL", text = ${text(outbound.dnsUrls.join(" "))}),

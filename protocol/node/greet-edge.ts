@@ -25,8 +25,13 @@ export async function greetEdge(
       speaksFirst: true,
       hello: () => emptyHello,
       greet: (remote, link) => {
-        const session = new Session({ local: emptyHello, remote, closed: () => {} });
-        session.attach(link);
+        const session = new Session({
+          clock,
+          local: emptyHello,
+          remote,
+          closed: () => {},
+        });
+        session.attach(link, 1);
         greeting.resolve(remote);
         return session;
       },

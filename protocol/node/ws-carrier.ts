@@ -58,6 +58,10 @@ export class WsCarrier implements Carrier, ReceiverEvents, ReadTaker {
     reading.start(this);
   }
 
+  get leavesBytes(): boolean {
+    return this.#role !== "client";
+  }
+
   send(message: Uint8Array<ArrayBuffer>, done: () => void): void {
     if (this.#hasSentClose || !this.#socket.writable) return done();
     const hasRoom = message.byteOffset >= HEAD_ROOM;

@@ -1,14 +1,24 @@
 import { describe, expect, it } from "vitest";
 import { StreamError } from "../../protocol/errors.ts";
 import { Command, FrameType, GoAwayReason } from "../../protocol/wire.ts";
-import { connectSilently, framesOf } from "../support/agent-end.ts";
-import { createBridge, diallingBridge, greetedBridge, target } from "../support/bridge-parts.ts";
 import type { Tenant } from "../../edge-worker/users/users.ts";
 import { accountOf } from "../support/account.ts";
+import { type AgentEnd, connectSilently, framesOf } from "../support/agent-end.ts";
+import {
+  connectable,
+  createBridge,
+  diallingBridge,
+  greetedBridge,
+  target,
+} from "../support/bridge-parts.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { hex, toHex } from "../support/hex.ts";
+import { helloWith } from "../support/session-pair.ts";
 
 const nothing = new Uint8Array();
+const hello = helloWith({ maxCarriers: 2, runtime: "fake", resumeWindow: 60 });
+const resumableBridge = () => greetedBridge({ hello });
+const createResumable = () => connectable({ hello });
 
 describe("Bridge.accept()", () => {
   it("gives each agent a session and a token of its own", async () => {
@@ -50,10 +60,11 @@ describe("Bridge.accept()", () => {
     expect(clock.timerCount).toBe(0);
   });
 
-  it("joins a carrier to the session whose token it has", async () => {
-    const { bridge, clock, agent, connect, session, egress } = await greetedBridge();
+  it("joins a carrier to the session whose token it has, and gives it the next", async () => {
+    const { bridge, clock, agent, connect, session, egress } = await resumableBridge();
     const second = await connect({ session: agent.hello?.session ?? nothing }, session);
-    expect(second.hello?.session).toEqual(agent.hello?.session);
+    expect(second.hello?.session).toHaveLength(16);
+    expect(second.hello?.session).not.toEqual(agent.hello?.session);
     expect(bridge.sessionCount).toBe(1);
     agent.carriers.cut();
     await clock.run();
@@ -63,26 +74,95 @@ describe("Bridge.accept()", () => {
     expect(egress.dials).toHaveLength(1);
   });
 
+  it("keeps a session for the resume window, and its connections with it", async () => {
+    const { bridge, clock, agent, connect, session, egress, log } = await resumableBridge();
+    const { stream } = session.open(Command.Connect, target, nothing);
+    await clock.run();
+    const [dial] = egress.dials;
+    dial?.succeed();
+    await clock.run();
+    agent.carriers.cut();
+    await clock.advance(59_000);
+    expect(log.lines.at(-1)).toMatch(/^info A session waits for a carrier/);
+    void stream.write(hex("0102"));
+    await connect({ session: agent.hello?.session ?? nothing }, session);
+    expect(toHex(dial?.channel.written ?? nothing)).toBe("0102");
+    session.close("over");
+    await clock.run();
+    expect([bridge.sessionCount, clock.timerCount]).toEqual([0, 0]);
+  });
+
+  it("ends what waits when the window has passed, and does not know its token then", async () => {
+    const { bridge, clock, agent, connect } = await resumableBridge();
+    agent.carriers.cut();
+    await clock.advance(60_000);
+    expect([bridge.sessionCount, clock.timerCount]).toEqual([0, 0]);
+    const late = await connect({ session: agent.hello?.session ?? nothing, carrier: 2 });
+    expect(late.failure).toMatchObject({ code: "ERR_NO_SESSION" });
+  });
+
   it("refuses a token that it does not know", async () => {
-    const { bridge, connect } = await greetedBridge();
+    const { bridge, connect } = await resumableBridge();
     const stranger = await connect({ session: hex("00112233445566778899aabbccddeeff") });
     expect(stranger.session).toBeUndefined();
     expect(framesOf(stranger.carriers.sent.right)).toMatchObject([
       { type: FrameType.GoAway, reason: GoAwayReason.NoSuchSession },
     ]);
-    expect(stranger.failure).toMatchObject({ code: "ERR_PEER_GOAWAY" });
+    expect(stranger.failure).toMatchObject({ code: "ERR_NO_SESSION" });
     expect(bridge.sessionCount).toBe(1);
   });
 
-  it("refuses a carrier beyond maxCarriers", async () => {
-    const { agent, connect, session } = await greetedBridge();
-    const joining = { session: agent.hello?.session ?? nothing };
-    await connect(joining, session);
-    const third = await connect(joining, session);
-    expect(framesOf(third.carriers.sent.right)).toMatchObject([
-      { type: FrameType.GoAway, reason: GoAwayReason.Overloaded },
-    ]);
-    expect(session.linkCount).toBe(2);
+  it("refuses a token of another key, and one of a session that cannot be resumed", async () => {
+    const { agent, connect } = await resumableBridge();
+    const joining = { session: agent.hello?.session ?? nothing, carrier: 2 };
+    const thief = await connect(joining, undefined, "another");
+    expect(thief.failure).toMatchObject({ code: "ERR_NO_SESSION" });
+    const plain = await greetedBridge();
+    const second = await plain.connect({
+      ...joining,
+      session: plain.agent.hello?.session ?? nothing,
+    });
+    expect(second.failure).toMatchObject({ code: "ERR_NO_SESSION" });
+  });
+
+  it("refuses a carrier whose number is not above all before it [M-78]", async () => {
+    const { agent, connect, session } = await resumableBridge();
+    const copy = await connect({ session: agent.hello?.session ?? nothing, carrier: 1 });
+    expect(copy.failure).toMatchObject({ code: "ERR_NO_SESSION" });
+    expect(session.linkCount).toBe(1);
+  });
+
+  it("keeps no session of an agent that does not number its carriers [M-66]", async () => {
+    const { bridge, clock, connect } = createResumable();
+    const plain = await connect({ carrier: 0 });
+    expect([plain.session?.isOpen, bridge.sessionCount]).toEqual([true, 1]);
+    plain.carriers.cut();
+    await clock.run();
+    expect(bridge.sessionCount).toBe(0);
+  });
+
+  it("ends the carrier that was silent longest for one beyond maxCarriers [M-67]", async () => {
+    const { bridge, clock, agent, connect, session } = await resumableBridge();
+    await clock.advance(100);
+    const second = await connect({ session: agent.hello?.session ?? nothing }, session);
+    await clock.advance(100);
+    await connect({ session: second.hello?.session ?? nothing }, session);
+    expect([session.linkCount, bridge.sessionCount]).toEqual([2, 1]);
+  });
+
+  it("ends the oldest of the sessions that wait when they are too many", async () => {
+    const { bridge, clock, connect } = createResumable();
+    const agents: AgentEnd[] = [];
+    for (let count = 0; count < 258; count++) agents.push(await connect());
+    for (const { carriers } of agents) carriers.cut();
+    await clock.run();
+    expect(bridge.sessionCount).toBe(256);
+    const late = async (index: number): Promise<unknown> => {
+      const token = agents[index]?.hello?.session ?? nothing;
+      return (await connect({ session: token, carrier: 2 }, agents[index]?.session)).failure;
+    };
+    expect(await late(0)).toMatchObject({ code: "ERR_NO_SESSION" });
+    expect(await late(257)).toBeUndefined();
   });
 });
 
@@ -156,7 +236,7 @@ describe("Bridge, whose users come and go", () => {
     const { agent, connect, session, bridge } = await greetedBridge();
     const token = agent.hello?.session ?? nothing;
     const stranger = await connect({ session: token }, session, "mallory");
-    expect(stranger.failure).toMatchObject({ code: "ERR_PEER_GOAWAY" });
+    expect(stranger.failure).toMatchObject({ code: "ERR_NO_SESSION" });
     expect(bridge.sessionCount).toBe(1);
   });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { edgeLimits, helloOf } from "../../edge-worker/limits.ts";
+import { edgeLimits, helloOf, noResumption, resumptionDefaults } from "../../edge-worker/limits.ts";
 import { ByteWriter } from "../../protocol/bytes.ts";
 import { decodeHello, encodeHello } from "../../protocol/hello.ts";
 import { Capability, MAX_PAYLOAD, PROTOCOL_VERSION } from "../../protocol/wire.ts";
@@ -17,13 +17,27 @@ describe("edgeLimits", () => {
   it("has room for a whole OPEN, and for more than one carrier", () => {
     expect(edgeLimits.streamWindow).toBeGreaterThanOrEqual(65_536);
     expect(edgeLimits.carrierWindow).toBeGreaterThanOrEqual(MAX_PAYLOAD);
-    expect(edgeLimits.maxCarriers).toBe(1);
+    expect(edgeLimits.maxCarriers).toBeGreaterThan(1);
+    expect(helloOf(edgeLimits, noResumption, 0, "", "")).toMatchObject({
+      maxCarriers: 1,
+      resumeWindow: 0,
+    });
   });
 });
 
 describe("helloOf()", () => {
+  it.each([
+    [2, 1],
+    [4, 2],
+    [8, 4],
+    [64, 4],
+  ])("lets %i MiB of memory to resume have %i carriers", (mebibytes, maxCarriers) => {
+    const resumption = { resumeWindow: 60, resumeMemory: mebibytes * 1_048_576 };
+    expect(helloOf(edgeLimits, resumption, 0, "", "")).toMatchObject({ maxCarriers });
+  });
+
   it("states the limits, the runtime and the place, and goes over the wire", () => {
-    const hello = helloOf(edgeLimits, Capability.Resolve, "node", "AMS");
+    const hello = helloOf(edgeLimits, resumptionDefaults, Capability.Resolve, "node", "AMS");
     expect(hello).toMatchObject({ ...edgeLimits, version: PROTOCOL_VERSION });
     expect(hello).toMatchObject({ runtime: "node", place: "AMS" });
     const writer = new ByteWriter();
@@ -31,9 +45,9 @@ describe("helloOf()", () => {
     expect(decodeHello(writer.take())).toEqual({ ...hello, session: Uint8Array.of(7) });
   });
 
-  it("announces what the edge can do, and no resumption", () => {
+  it("announces what the edge can do, and for how long it keeps a session", () => {
     const capabilities = Capability.Bind | Capability.UdpNative;
-    const hello = helloOf(edgeLimits, capabilities, "node", "");
-    expect(hello).toMatchObject({ capabilities, resumeWindow: 0 });
+    const hello = helloOf(edgeLimits, resumptionDefaults, capabilities, "node", "");
+    expect(hello).toMatchObject({ capabilities, resumeWindow: 60 });
   });
 });

@@ -148,12 +148,12 @@ describe("decodeFrames()", () => {
     expect(() => [...decodeFrames(datagram(MAX_DATAGRAM + 1))]).toThrow(code("ERR_FRAME_LENGTH"));
   });
 
-  it("takes 4,096 streams in a RESUME and refuses one more [M-34]", () => {
-    const entry = { streamId: 1, flags: 0, received: 0, limit: 0 };
+  it("takes 256 carriers in a RESUME and refuses one more [M-34]", () => {
+    const entry = { carrier: 1, received: 0 };
     const resume = (count: number): Uint8Array =>
       encodeFrames({ type: FrameType.Resume, entries: Array.from({ length: count }, () => entry) });
-    expect([...decodeFrames(resume(4096))]).toHaveLength(1);
-    expect(() => [...decodeFrames(resume(4097))]).toThrow(code("ERR_FRAME_FIELD"));
+    expect([...decodeFrames(resume(256))]).toHaveLength(1);
+    expect(() => [...decodeFrames(resume(257))]).toThrow(code("ERR_FRAME_FIELD"));
   });
 
   it("raises a ProtocolError and nothing else for any bytes, as the naive decoder says", () => {

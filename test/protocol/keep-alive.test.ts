@@ -10,18 +10,23 @@ interface Watched {
   readonly pings: number[];
   /** Silent milliseconds that a death was announced with. */
   readonly deaths: number[];
+  /** When it found that the machine had slept. */
+  readonly wakings: number[];
 }
 
-function watched(pings = true): Watched {
+function watched(pings = true, isQuick = false): Watched {
   const clock = new FakeClock();
   const sent: number[] = [];
   const deaths: number[] = [];
+  const wakings: number[] = [];
   const alive = new KeepAlive(clock, {
     pings,
     ping: (stamp) => void sent.push(new ByteReader(stamp).u64() / 1000),
     dead: (silentMs) => void deaths.push(silentMs),
+    slept: () => void wakings.push(clock.now()),
   });
-  return { clock, alive, pings: sent, deaths };
+  if (isQuick) alive.beQuick();
+  return { clock, alive, pings: sent, deaths, wakings };
 }
 const stampOf = (milliseconds: number): Uint8Array =>
   new ByteWriter().u64(milliseconds * 1000).take();
@@ -85,5 +90,88 @@ describe("KeepAlive", () => {
     alive.stop();
     await clock.advance(200_000);
     expect([clock.timerCount, pings]).toEqual([0, []]);
+  });
+});
+
+describe("KeepAlive, once the session can be resumed", () => {
+  it("pings 3 s after the last bytes, once, and is dead 5 s later", async () => {
+    const { clock, alive, pings, deaths } = watched(true, true);
+    alive.traffic();
+    await clock.advance(3000);
+    expect(pings).toEqual([3000]);
+    await clock.advance(4999);
+    expect(deaths).toEqual([]);
+    await clock.advance(1);
+    expect([deaths, pings, clock.timerCount]).toEqual([[8000], [3000], 0]);
+  });
+
+  it("notices within 10 s, whenever in the life of the carrier the bytes go out", async () => {
+    for (let at = 0; at < 45_000; at += 4300) {
+      const { clock, alive, deaths } = watched(true, true);
+      for (let time = 0; time < at; time += 4300) {
+        await clock.advance(4300);
+        alive.heard();
+      }
+      alive.traffic();
+      await clock.advance(10_000);
+      expect(deaths, `at ${at}`).toHaveLength(1);
+    }
+  });
+
+  it("pings no more than once for bytes that were answered", async () => {
+    const { clock, alive, pings, deaths } = watched(true, true);
+    alive.traffic();
+    await clock.advance(3000);
+    alive.heard();
+    await clock.advance(11_000);
+    expect([pings, deaths]).toEqual([[3000], []]);
+  });
+
+  it("is dead 5 s after an idle ping that nobody answers", async () => {
+    const { clock, deaths } = watched(true, true);
+    await clock.advance(34_999);
+    expect(deaths).toEqual([]);
+    await clock.advance(1);
+    expect(deaths).toEqual([35_000]);
+  });
+
+  it("is patient with a peer that is far away", async () => {
+    const { clock, alive, deaths } = watched(true, true);
+    await clock.advance(34_000);
+    alive.answered(stampOf(30_000));
+    alive.heard();
+    alive.traffic();
+    await clock.advance(16_000);
+    expect(deaths).toEqual([]);
+    await clock.advance(4000);
+    expect(deaths).toHaveLength(1);
+  });
+
+  it("pings at once when it is to probe", async () => {
+    const { clock, alive, pings, deaths } = watched(true, true);
+    await clock.advance(7000);
+    alive.probe();
+    expect(pings).toEqual([7000]);
+    await clock.advance(5000);
+    expect(deaths).toEqual([5000 + 7000]);
+  });
+
+  it("finds that the machine has slept, by the wall's clock", async () => {
+    const { clock, wakings, deaths } = watched(true, true);
+    clock.sleptMs = 9999;
+    await clock.advance(30_000);
+    expect(wakings).toEqual([]);
+    clock.sleptMs += 60_000;
+    await clock.advance(1000);
+    expect([wakings, deaths, clock.timerCount]).toEqual([[31_000], [], 0]);
+  });
+
+  it("leaves all that alone without pings of its own, as on the edge", async () => {
+    const { clock, alive, pings, deaths, wakings } = watched(false, true);
+    alive.traffic();
+    alive.probe();
+    clock.sleptMs = 60_000;
+    await clock.advance(89_999);
+    expect([pings, deaths, wakings]).toEqual([[], [], []]);
   });
 });

@@ -64,7 +64,7 @@ describe("Link, greeting", () => {
   it("takes GOAWAY in the place of HELLO, without a GOAWAY of its own [M-33]", async () => {
     const peer = new RawPeer("agent");
     await peer.tell({ type: GoAway, reason: GoAwayReason.NoSuchSession, drainMs: 0, text: "who?" });
-    expect(peer.ended).toMatchObject({ name: "CarrierError", code: "ERR_PEER_GOAWAY" });
+    expect(peer.ended).toMatchObject({ name: "CarrierError", code: "ERR_NO_SESSION" });
     expect([peer.closeCode, peer.heard().length]).toEqual([CloseCode.Normal, 1]);
   });
 
@@ -225,11 +225,11 @@ describe("Link, carrier window", () => {
     void open(peer).write(patternOf(1, 10_000));
     await peer.clock.run();
     expect(sizeOf(peer.heard())).toBe(2000);
-    await peer.tell({ type: Ack, received: 700 });
+    await peer.tell({ type: Ack, received: 700, frames: 0 });
     expect(sizeOf(peer.heard())).toBe(700);
-    await peer.tell({ type: Ack, received: 600 }, { type: Ack, received: 0 });
+    await peer.tell({ type: Ack, received: 600, frames: 0 }, { type: Ack, received: 0, frames: 0 });
     expect(sizeOf(peer.heard())).toBe(0);
-    await peer.tell({ type: Ack, received: 2700 });
+    await peer.tell({ type: Ack, received: 2700, frames: 0 });
     expect(sizeOf(peer.heard())).toBe(2000);
   });
 
@@ -239,7 +239,7 @@ describe("Link, carrier window", () => {
       .write(patternOf(1, 1000))
       .catch(() => {});
     await peer.clock.run();
-    await peer.tell({ type: Ack, received: 1001 });
+    await peer.tell({ type: Ack, received: 1001, frames: 0 });
     expect(peer.ended).toMatchObject({ name: "ProtocolError", code: "ERR_FRAME_FIELD" });
   });
 
@@ -252,7 +252,7 @@ describe("Link, carrier window", () => {
     );
     expect(peer.heard()).toEqual([]);
     await peer.tell({ ...data, bytes: hex("01") });
-    expect(peer.heard()).toEqual([{ type: Ack, received: 1000 }]);
+    expect(peer.heard()).toEqual([{ type: Ack, received: 1000, frames: 3 }]);
   });
 
   it("treats DATA beyond it as a violation [M-55]", async () => {

@@ -13,6 +13,7 @@ import { fateOf, patternOf, readAll } from "../support/stream-bytes.ts";
 const { Open, Data, GoAway, Credit } = FrameType;
 const to = { kind: "name", host: "a.example", port: 80 } as const;
 const none = hex("");
+const resumable = helloWith({ resumeWindow: 60, carrier: 1 });
 const drain: Frame = { type: GoAway, reason: GoAwayReason.Drain, drainMs: 1000, text: "" };
 const opening = (streamId: number): Frame => ({
   type: Open,
@@ -40,7 +41,7 @@ async function onBoth(): Promise<{
   first: Stream;
   other: Stream;
 }> {
-  const pair = await sessionPair();
+  const pair = await sessionPair(resumable, resumable);
   const second = await secondLink(pair);
   const first = pair.agent.open(1, to, none).stream;
   await pair.clock.run();
@@ -186,24 +187,40 @@ describe("Session with two carriers", () => {
     );
   });
 
-  it("loses the streams of the carrier that is lost, and no other [M-66]", async () => {
+  it("goes on on the other when one is lost, with all that was under way [M-69]", async () => {
     const { pair, second, first, other } = await onBoth();
-    const far = pair.incoming[1]?.stream;
-    if (!far) throw new Error("The edge was not asked");
+    const received = pair.incoming.map(({ stream }) => readAll(stream));
+    for (const [seed, stream] of [first, other].entries()) {
+      void stream.write(patternOf(seed, 900)).then(() => stream.end());
+    }
+    // Sent, and lost before it arrives.
+    pair.agentLink.close("");
     pair.carriers.cut();
     await settle(pair, second);
-    await expect(first.read()).rejects.toMatchObject({ reason: "edge-unavailable" });
-    expect([pair.ended, pair.agent.linkCount, pair.agent.streamCount]).toEqual([{}, 1, 1]);
-    const received = readAll(far);
-    void other.write(patternOf(1, 900)).then(() => other.end());
-    await settle(pair, second);
-    expect(received).toEqual({ bytes: [...patternOf(1, 900)], end: null });
+    for (const [seed, each] of received.entries()) {
+      expect(each).toEqual({ bytes: [...patternOf(seed, 900)], end: null });
+    }
+    expect([pair.ended, pair.agent.linkCount]).toEqual([{}, 1]);
+  });
+
+  it("is over the resume window after it has lost the last [M-66]", async () => {
+    const { pair, second, first } = await onBoth();
+    pair.carriers.cut();
     second.carriers.cut();
-    expect(pair.ended.agent).toMatchObject({ code: "ERR_CARRIER_LOST" });
+    await pair.clock.advance(59_999);
+    expect([pair.ended, pair.agent.streamCount]).toEqual([{}, 2]);
+    await pair.clock.advance(1);
+    for (const ended of [pair.ended.agent, pair.ended.edge]) {
+      expect(ended).toMatchObject({ code: "ERR_CARRIER_LOST" });
+    }
+    await expect(first.read()).rejects.toMatchObject({ reason: "edge-unavailable" });
+    expect([pair.agent.streamCount, pair.edge.streamCount, pair.clock.timerCount]).toEqual([
+      0, 0, 0,
+    ]);
   });
 
   it("keeps to the windows of the HELLO that began it [M-26]", async () => {
-    const pair = await sessionPair();
+    const pair = await sessionPair(resumable, resumable);
     const second = await secondLink(
       pair,
       helloWith({ streamWindow: 5, sessionWindow: 5, maxStreams: 0 }),
@@ -224,11 +241,12 @@ describe("Session with two carriers", () => {
     expect(pair.edge.linkCount).toBe(2);
     second.edgeLink.message(encodeFrames({ type: Data, streamId: 1, bytes: hex("01") }));
     await settle(pair, second);
-    expect([pair.edge.linkCount, pair.agent.linkCount, pair.ended]).toEqual([1, 1, {}]);
+    expect(pair.ended.edge).toMatchObject({ code: "ERR_STREAM_ID" });
+    expect([pair.edge.linkCount, pair.agent.linkCount]).toEqual([0, 0]);
   });
 
-  it("takes OPENs that climb on each carrier, in whatever order they arrive [M-17]", async () => {
-    const pair = await sessionPair();
+  it("takes OPENs in whatever order they arrive [M-17]", async () => {
+    const pair = await sessionPair(resumable, resumable);
     const second = await secondLink(pair);
     pair.agent.open(1, to, none);
     // What the first carrier sends is under way until its clock runs; the second is faster.

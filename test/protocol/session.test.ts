@@ -4,6 +4,7 @@ import { decodeFrames, type Frame } from "../../protocol/frame.ts";
 import { Session } from "../../protocol/session.ts";
 import type { Stream } from "../../protocol/stream.ts";
 import { FrameType, MAX_STREAM_ID } from "../../protocol/wire.ts";
+import { FakeClock } from "../support/fake-clock.ts";
 import { hex } from "../support/hex.ts";
 import { RawPeer } from "../support/raw-peer.ts";
 import { helloWith, type SessionPair, sessionPair } from "../support/session-pair.ts";
@@ -79,7 +80,12 @@ describe("Session.open()", () => {
   });
 
   it("fails without a carrier", () => {
-    const session = new Session({ local: helloWith(), remote: helloWith(), closed: () => {} });
+    const session = new Session({
+      clock: new FakeClock(),
+      local: helloWith(),
+      remote: helloWith(),
+      closed: () => {},
+    });
     expect(session.isOpen).toBe(false);
     expect(() => session.open(1, to, none)).toThrow(
       expect.objectContaining({ reason: "edge-unavailable" }),

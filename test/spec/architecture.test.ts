@@ -35,6 +35,7 @@ const TESTED_ELSEWHERE: Readonly<Record<string, string>> = {
   "protocol/node/http-server.ts": "the tests of the servers that use it, admin and serve",
   "protocol/node/open-websocket.ts": "protocol/node/dial-carrier.test.ts, which calls it",
   "protocol/outbox.ts": "protocol/link.test.ts, of which it is the sending half",
+  "protocol/session-options.ts": "types alone",
   "protocol/wire.ts": "spec/protocol-md.test.ts, number by number",
 };
 

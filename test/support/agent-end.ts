@@ -21,20 +21,25 @@ export interface AgentEnd {
   drainMs?: number;
 }
 
+/** Whose agents these are. */
+const USER = "test";
+
 /** Brings a carrier to a bridge; `joined` is the session that it joins, by the token of `hello`. */
 export function connectAgent(
   clock: Clock,
   bridge: Bridge,
   hello: Partial<Hello> = {},
   joined?: Session,
-  user = "test",
+  user = USER,
 ): AgentEnd {
   const carriers = carrierPair(clock);
   bridge.accept(user, carriers.right);
-  const local = helloWith({ maxStreams: 0, ...hello });
+  const carrier = joined?.nextCarrier() ?? 1;
+  const local = helloWith({ maxStreams: 0, resumeWindow: 60, carrier, ...hello });
   const failed = (reason: CarrierError | ProtocolError): void => void (end.failure = reason);
   const begin = (remote: Hello): Session =>
     new Session({
+      clock,
       local,
       remote,
       draining: (drainMs) => (end.drainMs = drainMs),
@@ -48,7 +53,7 @@ export function connectAgent(
       greet: (remote, attached) => {
         end.hello = remote;
         end.session = joined ?? begin(remote);
-        end.session.attach(attached);
+        end.session.attach(attached, carrier);
         return end.session;
       },
       failed,
@@ -64,7 +69,7 @@ export function connectSilently(clock: Clock, bridge: Bridge): { closed: number[
   const carriers = carrierPair(clock);
   const closed: number[] = [];
   carriers.left({ message: () => {}, closed: (code) => void closed.push(code) });
-  bridge.accept("test", carriers.right);
+  bridge.accept(USER, carriers.right);
   return { closed };
 }
 

@@ -52,11 +52,12 @@ export const hellos: fc.Arbitrary<Hello> = fc.record({
   place: text,
   maxAge: u32,
   maxOpens: u32,
+  carrier: u32,
 });
 
 const reason = fc.constantFrom(...(Object.keys(ReasonNumber) as FailureReason[]));
 const stamp = fc.uint8Array({ minLength: PING_LENGTH, maxLength: PING_LENGTH });
-const entry = fc.record({ streamId, flags: u8, received: u64, limit: u64 });
+const entry = fc.record({ carrier: u32, received: u64 });
 
 /** Any well-formed frame. */
 export const frames: fc.Arbitrary<Frame> = fc.oneof(
@@ -64,7 +65,7 @@ export const frames: fc.Arbitrary<Frame> = fc.oneof(
   fc.record({ type: fc.constantFrom(FrameType.Ping, FrameType.Pong), stamp }),
   fc.record({ type: fc.constant(FrameType.GoAway), reason: u8, drainMs: u32, text }),
   fc.record({ type: fc.constant(FrameType.Resume), entries: fc.array(entry, { maxLength: 5 }) }),
-  fc.record({ type: fc.constant(FrameType.Ack), received: u64 }),
+  fc.record({ type: fc.constant(FrameType.Ack), received: u64, frames: u64 }),
   fc.record({
     type: fc.constant(FrameType.Open),
     streamId,

@@ -43,14 +43,15 @@ export function createBridge({ policy = allowAll, ...options }: BridgeChanges = 
       }),
     },
     connectTimeoutMs: 15_000,
+    resumeMemory: 1_000_000,
     hello: helloWith({ maxCarriers: 2, runtime: "fake" }),
     ...options,
   });
   return { bridge, clock, egress, log, tally };
 }
 
-/** A bridge with one agent, greeted. */
-export async function greetedBridge(options: BridgeChanges = {}) {
+/** A bridge that agents connect to by `connect()`. */
+export function connectable(options: BridgeChanges = {}) {
   const parts = createBridge(options);
   const connect = async (
     hello: Partial<Hello> = {},
@@ -61,10 +62,16 @@ export async function greetedBridge(options: BridgeChanges = {}) {
     await parts.clock.run();
     return end;
   };
-  const agent = await connect();
+  return { ...parts, connect };
+}
+
+/** A bridge with one agent, greeted. */
+export async function greetedBridge(options: BridgeChanges = {}) {
+  const parts = connectable(options);
+  const agent = await parts.connect();
   const { session } = agent;
   if (!session) throw new Error("The bridge has not greeted its agent");
-  return { ...parts, connect, agent, session };
+  return { ...parts, agent, session };
 }
 
 /** A bridge that dials for its agent's only stream. */

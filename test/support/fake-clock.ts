@@ -11,8 +11,15 @@ export class FakeClock implements Clock {
   #deferred: (() => void)[] = [];
   readonly #timers = new Set<Timer>();
 
+  /** How far the machine has slept: time that only the wall has seen. */
+  sleptMs = 0;
+
   now(): number {
     return this.#now;
+  }
+
+  wall(): number {
+    return 1_700_000_000_000 + this.#now + this.sleptMs;
   }
 
   after(milliseconds: number, callback: () => void): Cancel {

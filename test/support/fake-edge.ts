@@ -52,12 +52,13 @@ export class FakeEdge {
         hello: () => helloWith({ runtime: "fake" }),
         greet: (remote, link) => {
           const session = new Session({
+            clock: this.#clock,
             local: helloWith(),
             remote,
             accept: (stream) => void this.incoming.push(stream),
             closed: () => {},
           });
-          session.attach(link);
+          session.attach(link, 1);
           this.sessions.push(session);
           return session;
         },

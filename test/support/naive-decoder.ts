@@ -23,6 +23,7 @@ const HELLO_FIELDS: Readonly<Record<number, readonly [field: string, type: strin
   10: ["place", "text"],
   11: ["maxAge", "4"],
   12: ["maxOpens", "4"],
+  13: ["carrier", "4"],
 };
 
 class Invalid extends Error {}
@@ -101,7 +102,7 @@ function fieldsOf(type: number, p: Bytes): FrameJson {
     return { type: "GoAway", reason: p.number(1), drainMs: p.number(4), text: p.text(p.left, 255) };
   }
   if (type === 0x05) return { type: "Resume", entries: entriesOf(p) };
-  if (type === 0x06) return { type: "Ack", received: p.number(8) };
+  if (type === 0x06) return { type: "Ack", received: p.number(8), frames: p.number(8) };
   if (type === 0x10) {
     return { type: "Open", command: p.number(1), address: addressOf(p), early: p.hex(p.left) };
   }
@@ -126,9 +127,8 @@ function reasonOf(p: Bytes): string {
 function entriesOf(p: Bytes): unknown[] {
   const entries: unknown[] = [];
   while (p.left > 0) {
-    const streamId = p.number(4);
-    if (streamId === 0 || entries.length === 4096) throw new Invalid("entry");
-    entries.push({ streamId, flags: p.number(1), received: p.number(8), limit: p.number(8) });
+    if (entries.length === 256) throw new Invalid("entry");
+    entries.push({ carrier: p.number(4), received: p.number(8) });
   }
   return entries;
 }

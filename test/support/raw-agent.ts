@@ -33,12 +33,13 @@ export async function connectRawAgent(edge: URL, admission: Admission): Promise<
       hello: () => local,
       greet: (hello, link) => {
         const session = new Session({
+          clock: nodeClock,
           local,
           remote: hello,
           draining: drained.resolve,
           closed: () => closed.resolve(),
         });
-        session.attach(link);
+        session.attach(link, 1);
         greeted.resolve({ hello, session });
         return session;
       },

@@ -41,8 +41,15 @@ export class RawPeer {
           const accept = (incoming: IncomingStream): void => void this.incoming.push(incoming);
           const serving = role === "edge" ? { accept } : {};
           const draining = (drainMs: number): void => void this.drains.push(drainMs);
-          this.#session = new Session({ local, remote, closed: end, draining, ...serving });
-          this.#session.attach(link);
+          this.#session = new Session({
+            clock: this.clock,
+            local,
+            remote,
+            closed: end,
+            draining,
+            ...serving,
+          });
+          this.#session.attach(link, 1);
           return this.#session;
         },
         failed: end,

@@ -23,6 +23,7 @@ export function startUplink(mood: Mood) {
     random: () => 0,
     dial: edge.dial,
     hello: helloWith({ maxStreams: 0 }),
+    carriers: 1,
     edge: EDGE,
   });
   let hasEnded = false;

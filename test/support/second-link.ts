@@ -26,7 +26,7 @@ export async function secondLink(
     hello: () => hello,
     greet: (_remote, link) => {
       const session = speaksFirst ? pair.agent : pair.edge;
-      session.attach(link);
+      session.attach(link, 2);
       return session;
     },
     failed: (reason) => {

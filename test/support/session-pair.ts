@@ -55,12 +55,13 @@ export async function sessionPair(
       hello: () => edgeHello,
       greet: (remote, link) => {
         edge = new Session({
+          clock,
           local: edgeHello,
           remote,
           accept: (stream) => void incoming.push(stream),
           closed: (reason) => (ended.edge = reason),
         });
-        edge.attach(link);
+        edge.attach(link, 1);
         return edge;
       },
       failed,
@@ -74,11 +75,12 @@ export async function sessionPair(
       hello: () => agentHello,
       greet: (remote, link) => {
         agent = new Session({
+          clock,
           local: agentHello,
           remote,
           closed: (reason) => (ended.agent = reason),
         });
-        agent.attach(link);
+        agent.attach(link, agent.nextCarrier());
         return agent;
       },
       failed,

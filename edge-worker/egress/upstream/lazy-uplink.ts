@@ -3,7 +3,7 @@ import { CarrierError, StreamError } from "../../../protocol/errors.ts";
 import type { Session } from "../../../protocol/session.ts";
 import { type Dial, Uplink, type UplinkOptions } from "../../../protocol/uplink.ts";
 
-export type LazyUplinkOptions = Omit<UplinkOptions, "metrics">;
+export type LazyUplinkOptions = Omit<UplinkOptions, "metrics" | "carriers">;
 
 /** How long an uplink without streams is kept: a Worker that holds a WebSocket stays in memory. */
 const IDLE_MS = 60_000;
@@ -57,6 +57,8 @@ export class LazyUplink {
     const uplink = new Uplink({
       ...this.#options,
       dial: this.#dial,
+      // One that is lost ends its streams here: HELLO announces no resumption.
+      carriers: 1,
       metrics: { edgeUp: () => {}, carrierFailed: () => {} },
     });
     void uplink.run();

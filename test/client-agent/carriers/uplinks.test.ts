@@ -22,7 +22,7 @@ async function running(isolation: Isolation) {
       random: () => 0,
       edge: "wss://edge.example/",
     };
-    return new Uplink({ ...options, dial: edge.dial, hello: helloWith() });
+    return new Uplink({ ...options, dial: edge.dial, carriers: 1, hello: helloWith() });
   });
   const ended = uplinks.run();
   await clock.run();

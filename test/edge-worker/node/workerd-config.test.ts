@@ -15,6 +15,7 @@ const config: WorkerdConfig = {
   noticePath: "/tmp/some folder/notice.sock",
   allowPrivate: false,
   connectTimeoutMs: 15_000,
+  resumption: { resumeWindow: 60, resumeMemory: 8_388_608 },
   bridge: "durable",
   maxDials: 512,
   hasIpv6: false,

@@ -1,0 +1,183 @@
+import { describe, expect, it } from "vitest";
+import { Command } from "../../protocol/wire.ts";
+import { target } from "../support/bridge-parts.ts";
+import { resumingUplink } from "../support/resuming-uplink.ts";
+import { fateOf } from "../support/stream-bytes.ts";
+
+const none = new Uint8Array();
+
+/** An uplink with one stream, whose target is reached. */
+async function streaming(carriers = 1) {
+  const parts = await resumingUplink(carriers);
+  const session = await parts.uplink.session();
+  const { stream } = session.open(Command.Connect, target, none);
+  await parts.clock.run();
+  const [dial] = parts.egress().dials;
+  dial?.succeed();
+  await parts.clock.run();
+  if (!dial) throw new Error("The edge has not dialled");
+  return { ...parts, session, stream, dial };
+}
+
+describe("Uplink, a session that can be resumed", () => {
+  it("dials at once when its carrier is lost, and its streams go on", async () => {
+    const { clock, pairs, dialledAt, session, uplink, stream, dial, ups } = await streaming();
+    await clock.advance(20_000);
+    pairs[0]?.cut();
+    await clock.run();
+    expect(dialledAt).toEqual([0, 20_000]);
+    expect(await uplink.session()).toBe(session);
+    void stream.write(Uint8Array.of(1, 2, 3));
+    await clock.run();
+    expect([...dial.channel.written]).toEqual([1, 2, 3]);
+    expect(ups).toEqual([true, false, true]);
+  });
+
+  it("keeps the streams while the edge is out of reach, and has new ones wait", async () => {
+    const { clock, pairs, network, session, uplink, stream } = await streaming();
+    await clock.advance(20_000);
+    network.isUp = false;
+    pairs[0]?.cut();
+    await clock.advance(5000);
+    const waiting = fateOf(uplink.session());
+    const read = fateOf(stream.read());
+    await clock.advance(4000);
+    expect([waiting.now, read.now]).toEqual(["pending", "pending"]);
+    network.isUp = true;
+    await clock.advance(3500);
+    expect([waiting.now, read.now]).toEqual([session, "pending"]);
+  });
+
+  it("gives its streams up when the resume window has passed", async () => {
+    const { clock, pairs, network, stream, log } = await streaming();
+    network.isUp = false;
+    pairs[0]?.cut();
+    const read = fateOf(stream.read());
+    await clock.advance(60_000);
+    expect(read.now).toMatchObject({ reason: "edge-unavailable" });
+    expect(log.lines.some((line) => line.includes("is over"))).toBe(true);
+  });
+
+  it("resets all streams at once when the edge does not know the session, and begins another", async () => {
+    const { clock, pairs, restartEdge, bridge, session, uplink, stream, dialledAt } =
+      await streaming();
+    await clock.advance(20_000);
+    restartEdge();
+    const read = fateOf(stream.read());
+    pairs[0]?.cut();
+    await clock.run();
+    expect(read.now).toMatchObject({ reason: "edge-unavailable" });
+    const renewed = await uplink.session();
+    expect([renewed === session, session.isOver, dialledAt]).toEqual([
+      false,
+      true,
+      [0, 20_000, 20_000],
+    ]);
+    expect(bridge().sessionCount).toBe(1);
+  });
+
+  it("lets streams go on that still have a carrier when the edge has forgotten their session", async () => {
+    const { clock, pairs, restartEdge, session, uplink, stream, dial } = await streaming(2);
+    await clock.advance(20_000);
+    restartEdge();
+    pairs[1]?.cut();
+    await clock.run();
+    expect(await uplink.session()).not.toBe(session);
+    void stream.write(Uint8Array.of(7));
+    await clock.run();
+    expect([[...dial.channel.written], session.linkCount]).toEqual([[7], 1]);
+    const read = fateOf(stream.read());
+    pairs[0]?.cut();
+    await clock.run();
+    expect(read.now).toMatchObject({ reason: "edge-unavailable" });
+  });
+
+  it("keeps as many carriers as it may, and streams go on on the others at once", async () => {
+    const { clock, pairs, session, stream, dial, network } = await streaming(2);
+    expect([session.linkCount, pairs.length]).toEqual([2, 2]);
+    network.isUp = false;
+    pairs[0]?.cut();
+    void stream.write(Uint8Array.of(1));
+    await clock.run();
+    expect([[...dial.channel.written], session.linkCount]).toEqual([[1], 1]);
+    network.isUp = true;
+    await clock.advance(1000);
+    expect(session.linkCount).toBe(2);
+  });
+
+  it("keeps to the edge's MaxCarriers", async () => {
+    const { pairs } = await resumingUplink(4, 2);
+    expect(pairs).toHaveLength(2);
+  });
+
+  it("moves new streams to another carrier of the session when one drains", async () => {
+    const { clock, pairs, bridge, session, uplink, stream } = await streaming();
+    await clock.advance(20_000);
+    bridge().drain(5000);
+    await clock.run();
+    expect([pairs.length, session.linkCount, session.openLinkCount]).toEqual([2, 2, 1]);
+    expect([await uplink.session(), fateOf(stream.read()).now]).toEqual([session, "pending"]);
+  });
+});
+
+describe("Uplink, a carrier that nobody says is lost", () => {
+  it("is given up within 10 s while data wait, and the data arrive on the next", async () => {
+    const { clock, pairs, stream, dial, dialledAt } = await streaming();
+    await clock.advance(100_000);
+    pairs[0]?.blackHole();
+    void stream.write(Uint8Array.of(5));
+    await clock.advance(10_000);
+    expect([...dial.channel.written]).toEqual([5]);
+    expect(dialledAt).toHaveLength(2);
+    expect(dialledAt[1]).toBeLessThanOrEqual(110_000);
+  });
+
+  it("is given up within 60 s when it is idle", async () => {
+    const { clock, pairs, dialledAt } = await resumingUplink();
+    await clock.advance(100_000);
+    pairs[0]?.blackHole();
+    await clock.advance(60_000);
+    expect(dialledAt).toHaveLength(2);
+  });
+
+  it("is given up as soon as the machine wakes from its sleep", async () => {
+    const { clock, dialledAt } = await resumingUplink();
+    await clock.advance(31_000);
+    clock.sleptMs = 600_000;
+    await clock.advance(30_000);
+    expect(dialledAt).toHaveLength(2);
+  });
+
+  it("is looked at as soon as the network has changed", async () => {
+    const { clock, pairs, uplink, dialledAt } = await resumingUplink();
+    await clock.advance(45_000);
+    pairs[0]?.blackHole();
+    uplink.networkChanged();
+    await clock.advance(6000);
+    expect(dialledAt).toHaveLength(2);
+  });
+
+  it("stays when it answers after the network has changed", async () => {
+    const { clock, uplink, dialledAt } = await resumingUplink();
+    await clock.advance(45_000);
+    uplink.networkChanged();
+    await clock.advance(20_000);
+    expect(dialledAt).toHaveLength(1);
+  });
+});
+
+describe("Uplink.networkChanged()", () => {
+  it("ends the pause before the next dial", async () => {
+    const { clock, pairs, uplink, network, dialledAt } = await resumingUplink();
+    await clock.advance(20_000);
+    network.isUp = false;
+    pairs[0]?.cut();
+    await clock.advance(8000);
+    const before = dialledAt.length;
+    network.isUp = true;
+    uplink.networkChanged();
+    await clock.run();
+    expect([dialledAt.length, dialledAt.at(-1)]).toEqual([before + 1, 28_000]);
+    expect((await uplink.session()).isOpen).toBe(true);
+  });
+});
