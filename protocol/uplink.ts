@@ -56,6 +56,7 @@ export class Uplink {
   #greetedAt = -Infinity;
   /** A carrier did not last: the next dial must not follow at once. */
   #isShaky = false;
+  #isUp = false;
   /** The network has changed while we dialled: the next try is due at once. */
   #isHurried = false;
   #attempt = new AbortController();
@@ -211,14 +212,14 @@ export class Uplink {
       const goAway = GoAwayReason.SessionOver;
       throw new ProtocolError("ERR_FRAME_STATE", "The session is over", { goAway });
     }
-    const { clock, log, metrics, edge } = this.#options;
+    const { clock, log, edge } = this.#options;
     const session = joined ?? this.#begin(remote);
     if (session === this.#current) this.#token = remote.session;
     const isFirst = session.linkCount === 0;
     session.attach(link, carrier);
     this.#greetedAt = clock.now();
     if (isFirst) log.info(`Connected to the edge at ${edge}`, { runtime: remote.runtime });
-    metrics.edgeUp(true);
+    this.#tellUp(true);
     for (const { resolve } of this.#waiting) resolve(session);
     done();
     return session;
@@ -244,7 +245,7 @@ export class Uplink {
   #drained(session: Session): void {
     if (session === this.#current && !session.isResumable) {
       this.#current = undefined;
-      this.#options.metrics.edgeUp(false);
+      this.#tellUp(false);
     }
     this.#wake();
   }
@@ -256,7 +257,7 @@ export class Uplink {
     this.#weigh(link.received > 0);
     if (session !== this.#current) return session.close("Its edge does not know it any more");
     if (session.linkCount === 0) {
-      metrics.edgeUp(false);
+      this.#tellUp(false);
       log.info(`The carrier to ${edge} is lost`, { reason: messageOf(reason) });
     }
     this.#wake();
@@ -269,9 +270,16 @@ export class Uplink {
     log.info(`The session with ${edge} is over`, { reason: messageOf(reason) });
     if (session !== this.#current) return;
     this.#current = undefined;
-    metrics.edgeUp(false);
+    this.#tellUp(false);
     this.#weigh(false);
     this.#wake();
+  }
+
+  /** Told once for each change, as whoever hears of it counts. */
+  #tellUp(isUp: boolean): void {
+    if (isUp === this.#isUp) return;
+    this.#isUp = isUp;
+    this.#options.metrics.edgeUp(isUp);
   }
 
   /** An edge that takes us and drops us at once must not be dialled in a tight loop. */

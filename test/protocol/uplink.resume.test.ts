@@ -93,8 +93,10 @@ describe("Uplink, a session that can be resumed", () => {
   });
 
   it("keeps as many carriers as it may, and streams go on on the others at once", async () => {
-    const { clock, pairs, session, stream, dial, network } = await streaming(2);
+    const { clock, pairs, session, stream, dial, network, ups } = await streaming(2);
     expect([session.linkCount, pairs.length]).toEqual([2, 2]);
+    // One session, whatever the number of its carriers.
+    expect(ups).toEqual([true]);
     network.isUp = false;
     pairs[0]?.cut();
     void stream.write(Uint8Array.of(1));
