@@ -1,19 +1,26 @@
 import { Command, InvalidArgumentError, Option } from "commander";
-import { TOPICS } from "./measure/measurements.ts";
 import type { Pace } from "./measure/measurement.ts";
-import { allSubjects, ordinarySubjects } from "./subjects/subjects.ts";
+import { ORDINARY_TOPICS, QUICK_TOPICS, type Topic, TOPICS } from "./measure/topics.ts";
+import { subjects } from "./subjects/subjects.ts";
 import type { Subject } from "./subjects/subject.ts";
 
 /** What the command line asks for. */
 export type Flags = Readonly<{
-  topics: readonly string[];
+  topics: readonly Topic[];
   subjects: readonly Subject[];
   rounds: number;
   pace: Pace;
   json: string | undefined;
+  /** Writes docs/performance.md. */
+  report: boolean;
+  /** Results of an earlier run, to be reported instead of a new one. */
+  from: string | undefined;
 }>;
 
-const ORDINARY = { rounds: 5, pace: { warmUpMs: 800, warmMs: 300, windowMs: 700, settleMs: 400 } };
+const NAMES: readonly string[] = subjects.map(({ name }) => name);
+
+const FULL = { rounds: 5, pace: { warmUpMs: 800, warmMs: 300, windowMs: 700, settleMs: 400 } };
+const ORDINARY = { rounds: 5, pace: { warmUpMs: 500, warmMs: 200, windowMs: 500, settleMs: 300 } };
 const QUICK = { rounds: 2, pace: { warmUpMs: 300, warmMs: 150, windowMs: 300, settleMs: 200 } };
 
 /** Reads the command line. Ends the process with 0 after --help, with 2 after a mistake. */
@@ -21,39 +28,42 @@ export function parseFlags(args: readonly string[]): Flags {
   const command = new Command("bench")
     .description("Measures edgesocks beside other proxies; all traffic stays on 127.0.0.1.")
     .option("--quick", "about a minute in all, for a first impression", false)
-    .addOption(
-      listOption("--only <topics>", TOPICS, "measure nothing but these").default(TOPICS, "all"),
-    )
-    .addOption(
-      listOption(
-        "--peers <names>",
-        allSubjects.map(({ name }) => name),
-        "measure nobody but these",
-      ).default(
-        ordinarySubjects.map(({ name }) => name),
-        "all without *",
-      ),
-    )
+    .option("--full", "everything: links and growth, too; about half an hour", false)
+    .addOption(listOption("--only <topics>", TOPICS, "measure nothing but these"))
+    .addOption(listOption("--peers <names>", NAMES, "measure nobody but these"))
     .option("--rounds <number>", `rounds (default: ${ORDINARY.rounds})`, parseRounds)
     .option("--json <file>", "write all samples to this file, too")
+    .option("--report", "write docs/performance.md and its charts; implies --full", false)
+    .option("--from <file>", "report what --json wrote earlier, and measure nothing")
     .allowExcessArguments(false)
     .addHelpText("after", `\n${formatSubjects()}\n`)
     .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2));
   const options = command.parse(args, { from: "user" }).opts<{
     quick: boolean;
-    only: readonly string[];
-    peers: readonly string[];
+    full: boolean;
+    report: boolean;
+    only?: readonly Topic[];
+    peers?: readonly string[];
     rounds?: number;
     json?: string;
+    from?: string;
   }>();
-  const { rounds, pace } = options.quick ? QUICK : ORDINARY;
+  const isFull = options.full || options.report;
+  const { rounds, pace } = options.quick ? QUICK : isFull ? FULL : ORDINARY;
   return {
-    topics: options.only,
-    subjects: allSubjects.filter(({ name }) => options.peers.includes(name)),
+    topics: options.only ?? topicsOf(options.quick, isFull),
+    subjects: subjects.filter(({ name }) => (options.peers ?? NAMES).includes(name)),
     rounds: options.rounds ?? rounds,
     pace,
     json: options.json,
+    report: options.report,
+    from: options.from,
   };
+}
+
+function topicsOf(isQuick: boolean, isFull: boolean): readonly Topic[] {
+  if (isFull) return TOPICS;
+  return isQuick ? QUICK_TOPICS : ORDINARY_TOPICS;
 }
 
 function listOption(flag: string, known: readonly string[], help: string): Option {
@@ -73,18 +83,16 @@ function parseRounds(text: string): number {
 }
 
 function formatSubjects(): string {
-  const isOrdinary = (subject: Subject) => ordinarySubjects.includes(subject);
-  const width = Math.max(...allSubjects.map(({ name }) => name.length));
+  const width = Math.max(...NAMES.map((name) => name.length));
   return [
+    `Topics: ${TOPICS.join(", ")}`,
+    `Those of an ordinary run: ${ORDINARY_TOPICS.join(", ")}`,
+    "",
     "Peers:",
-    ...allSubjects.map(
-      (subject) =>
-        `  ${subject.name.padEnd(width)}  ${subject.about}${isOrdinary(subject) ? "" : " *"}`,
-    ),
-    "  * only if --peers names it",
+    ...subjects.map(({ name, about }) => `  ${name.padEnd(width)}  ${about}`),
     "",
     "On Debian and its relatives this brings all of them, and a C compiler for the load generator:",
-    "  apt-get install gcc libc6-dev openssh-server openssl v2ray microsocks",
+    "  apt-get install gcc libc6-dev openssh-server openssl v2ray microsocks nginx-light",
     "A peer whose program is missing is left out. No service of theirs needs to run.",
   ].join("\n");
 }

@@ -1,4 +1,4 @@
-import { availableParallelism, cpus, release, totalmem } from "node:os";
+import { availableParallelism, cpus, loadavg, release, totalmem } from "node:os";
 import { join } from "node:path";
 import { firstLine } from "./programs.ts";
 import type { Subject } from "./subjects/subject.ts";
@@ -10,6 +10,8 @@ export type Machine = Readonly<{
   cores: number;
   memoryGiB: number;
   kernel: string;
+  /** How many processes wanted to run in the minute before. */
+  loadBefore: number;
   versions: Readonly<Record<string, string>>;
 }>;
 
@@ -23,6 +25,7 @@ export function describeMachine(subjects: readonly Subject[]): Machine {
     cores: availableParallelism(),
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     kernel: release(),
+    loadBefore: Math.round((loadavg()[0] ?? 0) * 10) / 10,
     versions: {
       node: process.version,
       workerd: firstLine(workerd, ["--version"]) ?? "not installed",

@@ -1,12 +1,17 @@
 import { Load } from "./load/load.ts";
-import type { Measurement, Pace } from "./measure/measurement.ts";
-import type { Subject } from "./subjects/subject.ts";
+import { Relays } from "./load/link.ts";
+import { coursesOf } from "./measure/measurements.ts";
+import type { Course, Pace } from "./measure/measurement.ts";
+import type { Topic } from "./measure/topics.ts";
+import type { Outcome, Remark } from "./report/outcome.ts";
+import { formatRemark } from "./report/outcome.ts";
+import type { Reach, Subject } from "./subjects/subject.ts";
 import { Workshop } from "./workshop.ts";
 
 /** What is to be done, and with what. */
 export type Plan = Readonly<{
   subjects: readonly Subject[];
-  measurements: readonly Measurement[];
+  topics: readonly Topic[];
   rounds: number;
   pace: Pace;
   /** The compiled load generator. */
@@ -16,22 +21,13 @@ export type Plan = Readonly<{
   tell: (progress: string) => void;
 }>;
 
-/** Something to know beside the values. After a failure there is no value; a note leaves it as it is. */
-export type Remark = Readonly<{
-  kind: "failure" | "note";
-  subject: string;
-  round: number;
-  what: string;
-  text: string;
-}>;
-
-/** All values by subject, then by row, in the order of the rounds. */
-export type Samples = ReadonlyMap<string, ReadonlyMap<string, readonly number[]>>;
-
-/** Everything the rounds brought. */
-export type Outcome = Readonly<{ samples: Samples; remarks: readonly Remark[] }>;
+/** One subject on one course, with fresh processes. */
+type Turn = Readonly<{ subject: Subject; course: Course; round: number }>;
 
 type TurnOutcome = Readonly<{ values: Record<string, number>; remarks: readonly Remark[] }>;
+
+/** The smallest number of rounds whose median one stray value does not move. */
+const FEW_ROUNDS = 3;
 
 /**
  * Measures every subject once a round, each time with fresh processes: so a machine that grows slower
@@ -40,27 +36,41 @@ type TurnOutcome = Readonly<{ values: Record<string, number>; remarks: readonly 
 export async function runRounds(plan: Plan): Promise<Outcome> {
   const samples = new Map(plan.subjects.map(({ name }) => [name, new Map<string, number[]>()]));
   const remarks: Remark[] = [];
-  for (let round = 1; round <= plan.rounds; round++) {
-    for (const subject of plan.subjects) {
-      plan.tell(`round ${round} of ${plan.rounds}: ${subject.name}`);
-      const turn = await runTurn(plan, subject, round);
-      remarks.push(...turn.remarks);
-      for (const [key, value] of Object.entries(turn.values)) {
-        const rows = samples.get(subject.name);
-        rows?.set(key, [...(rows.get(key) ?? []), value]);
-      }
+  const turns = turnsOf(plan);
+  for (const [index, turn] of turns.entries()) {
+    const { subject, course, round } = turn;
+    const place = `round ${round} of ${plan.rounds}, turn ${index + 1} of ${turns.length}`;
+    plan.tell(`${place}: ${subject.name}, ${course.name}`);
+    const { values, remarks: found } = await runTurn(plan, turn);
+    remarks.push(...found);
+    for (const [key, value] of Object.entries(values)) {
+      const rows = samples.get(subject.name);
+      rows?.set(key, [...(rows.get(key) ?? []), value]);
     }
   }
   return { samples, remarks };
 }
 
-/** One line for a human. */
-export function formatRemark({ kind, subject, round, what, text }: Remark): string {
-  return `${kind === "failure" ? "Failed" : "Note"}: ${subject}, round ${round}, ${what}: ${text}`;
+/** Rounds are the outermost: what is compared must lie close together in time. */
+function turnsOf({ subjects, topics, rounds }: Plan): Turn[] {
+  const works = subjects.flatMap((subject) =>
+    coursesOf(topics, subject).map((course) => ({ subject, course })),
+  );
+  const names = new Set(works.map(({ course }) => course.name));
+  return Array.from({ length: rounds }, (_, index) => index + 1).flatMap((round) =>
+    [...names].flatMap((name) =>
+      works
+        .filter(({ course }) => course.name === name)
+        .filter(({ course }) => course.rounds === "all" || round <= FEW_ROUNDS)
+        .map(({ subject, course }) => ({ subject, course, round })),
+    ),
+  );
 }
 
-async function runTurn(plan: Plan, subject: Subject, round: number): Promise<TurnOutcome> {
-  const workshop = new Workshop(`${plan.folder}/${subject.name}-${round}`);
+async function runTurn(plan: Plan, { subject, course, round }: Turn): Promise<TurnOutcome> {
+  const workshop = new Workshop(`${plan.folder}/${subject.name}-${course.name}-${round}`);
+  const relays = course.link && new Relays(plan.loadProgram, course.link);
+  const reach: Reach = async (port) => (relays === undefined ? port : await relays.reach(port));
   const remarks: Remark[] = [];
   const values: Record<string, number> = {};
   const remark = (kind: Remark["kind"], what: string, text: string) => {
@@ -77,9 +87,9 @@ async function runTurn(plan: Plan, subject: Subject, round: number): Promise<Tur
   };
 
   await attempt("start", async () => {
-    const running = await subject.start(workshop);
-    const load = await Load.start(plan.loadProgram, running.proxyPort);
-    for (const measurement of plan.measurements) {
+    const running = await subject.start(workshop, reach);
+    const load = await Load.start(plan.loadProgram, running.proxyPort, reach);
+    for (const measurement of course.measurements) {
       const note = (text: string) => remark("note", measurement.name, text);
       await attempt(measurement.name, async () => {
         Object.assign(values, await measurement.run({ running, load, pace: plan.pace, note }));
@@ -89,5 +99,6 @@ async function runTurn(plan: Plan, subject: Subject, round: number): Promise<Tur
   });
   if (remarks.some(({ kind }) => kind === "failure")) plan.tell(workshop.lastWords());
   await workshop.stop();
+  await relays?.stop();
   return { values, remarks };
 }

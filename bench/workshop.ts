@@ -41,6 +41,10 @@ export class Workshop {
     return this.path(name);
   }
 
+  read(path: string): string {
+    return readFileSync(path, "utf8");
+  }
+
   /** Makes a folder outside the workshop for as long as the workshop lasts, if it is not there. */
   borrowFolder(path: string): void {
     if (mkdirSync(path, { recursive: true, mode: 0o755 })) this.#foldersToRemove.push(path);

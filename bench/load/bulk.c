@@ -8,7 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { PINGS_MAX = 100000, PING_PAUSE_MS = 1, STILL_S = 2 };
+/* On a slow link a ping may take longer than the window. */
+enum { PINGS_MIN = 3, PINGS_MAX = 100000, PING_PAUSE_MS = 1, STILL_S = 4 };
 
 static const struct options *settings;
 static int stream_mode, control_fd;
@@ -26,7 +27,8 @@ static void *run_stream(void *argument) {
   int fd = dial(settings->proxy_port, settings->target_port);
   if (fd < 0 || send(fd, &mode, 1, MSG_NOSIGNAL) != 1) fail("open a stream");
   atomic_fetch_add(&opened, 1);
-  int failure = mode == MODE_SOURCE ? pattern_receive(fd, &moved) : pattern_send(fd, &moved, &epoch);
+  int failure = mode == MODE_SOURCE ? pattern_receive(fd, &moved)
+                                       : pattern_send(fd, settings->write_bytes, &moved, &epoch);
   if (failure) die("go on with a stream", failure);
   if (!atomic_load(&epoch)) die("go on with a stream", ECONNRESET);
   close(fd);
@@ -34,24 +36,12 @@ static void *run_stream(void *argument) {
   return NULL;
 }
 
-static struct counts ask(char question) {
-  struct counts counts;
-  errno = ECONNRESET; /* what an early end amounts to; recv() does not set it then */
-  if (send(control_fd, &question, 1, MSG_NOSIGNAL) != 1 ||
-      recv(control_fd, &counts, sizeof counts, MSG_WAITALL) != sizeof counts) {
-    fail("ask the target");
-  }
-  return counts;
-}
-
 /* Returns the counts from before the first byte. */
 static struct counts start_streams(const struct options *options, int mode) {
-  char control = MODE_CONTROL;
   settings = options;
   stream_mode = mode;
-  control_fd = dial(0, options->target_port);
-  if (control_fd < 0 || send(control_fd, &control, 1, MSG_NOSIGNAL) != 1) fail("dial the target");
-  struct counts before = ask(ASK_COUNTS);
+  control_fd = dial_control(options);
+  struct counts before = ask(control_fd, ASK_COUNTS);
   for (int i = 0; i < options->streams; i++) start_thread(run_stream, NULL);
   while (atomic_load(&opened) < options->streams) sleep_ms(1);
   return before;
@@ -69,7 +59,7 @@ static struct total stop_streams(struct counts before) {
   atomic_fetch_add(&epoch, 1);
   for (struct total last = {0}, total;; last = total) {
     int open = settings->streams - atomic_load(&ended);
-    struct counts counts = ask(is_source ? ASK_STOP : ASK_COUNTS);
+    struct counts counts = ask(control_fd, is_source ? ASK_STOP : ASK_COUNTS);
     uint64_t here = atomic_load(&moved);
     uint64_t there = is_source ? counts.sourced - before.sourced : counts.sunk - before.sunk;
     total.bytes = is_source ? here : there;
@@ -86,7 +76,7 @@ static struct total stop_streams(struct counts before) {
 
 /* What has arrived. Uploads are counted by the target: what waits inside a proxy does not count. */
 static uint64_t arrived(void) {
-  return stream_mode == MODE_SOURCE ? atomic_load(&moved) : ask(ASK_COUNTS).sunk;
+  return stream_mode == MODE_SOURCE ? atomic_load(&moved) : ask(control_fd, ASK_COUNTS).sunk;
 }
 
 void bulk(const struct options *options, int mode) {
@@ -119,7 +109,7 @@ void ping(const struct options *options) {
   sleep_ms(options->warm_ms);
   double start = now_s(), end = start + options->window_ms / 1e3;
   uint64_t first = atomic_load(&moved);
-  while (now_s() < end && count < PINGS_MAX) {
+  while (count < PINGS_MIN || (now_s() < end && count < PINGS_MAX)) {
     double sent = now_s();
     if (echo_once(fd, 0)) fail("ping");
     times[count++] = (now_s() - sent) * 1e3;

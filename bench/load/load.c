@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -35,6 +36,13 @@ void sleep_ms(int ms) {
   while (nanosleep(&rest, &rest) && errno == EINTR) continue;
 }
 
+static void raise_descriptor_limit(void) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit)) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static void out_of_time(int signal) {
   (void)signal;
   static const char text[] = "Cannot finish: out of time\n";
@@ -51,12 +59,20 @@ static void *end_with_input(void *argument) {
 
 /* Arguments are name=number. */
 static struct options parse(int count, char **arguments) {
-  struct options options = {.streams = 1, .count = 1000, .window_ms = 500, .limit_s = 30};
+  struct options options = {.streams = 1,
+                            .count = 1000,
+                            .window_ms = 500,
+                            .write_bytes = CHUNK_BYTES,
+                            .buffer_ms = 1000,
+                            .limit_s = 30};
   const struct { const char *name; int *value; } known[] = {
       {"proxy", &options.proxy_port}, {"target", &options.target_port},
+      {"control", &options.control_port}, {"udp", &options.udp_port},
       {"streams", &options.streams},  {"count", &options.count},
       {"warm", &options.warm_ms},     {"window", &options.window_ms},
-      {"limit", &options.limit_s},
+      {"write", &options.write_bytes}, {"inflight", &options.in_flight},
+      {"to", &options.to_port}, {"delay", &options.delay_us}, {"rate", &options.rate_mbit},
+      {"buffer", &options.buffer_ms}, {"limit", &options.limit_s},
   };
   for (int i = 0; i < count; i++) {
     size_t length = strcspn(arguments[i], "="), found = 0;
@@ -72,6 +88,7 @@ static struct options parse(int count, char **arguments) {
   }
   if (options.streams < 1) options.streams = 1;
   if (options.streams > STREAMS_MAX) options.streams = STREAMS_MAX;
+  if (options.write_bytes < 1 || options.write_bytes > WRITE_MAX) options.write_bytes = CHUNK_BYTES;
   return options;
 }
 
@@ -81,6 +98,7 @@ int main(int count, char **arguments) {
   signal(SIGPIPE, SIG_IGN);
   signal(SIGALRM, out_of_time);
   alarm(options.limit_s > 0 ? options.limit_s : 30);
+  raise_descriptor_limit();
   start_thread(end_with_input, NULL);
   pattern_fill();
 
@@ -89,9 +107,13 @@ int main(int count, char **arguments) {
   else if (!strcmp(command, "upload")) bulk(&options, MODE_SINK);
   else if (!strcmp(command, "ping")) ping(&options);
   else if (!strcmp(command, "sessions")) sessions(&options);
-  else if (!strcmp(command, "idle")) idle(&options);
+  else if (!strcmp(command, "idle")) hold(&options, MODE_ECHO);
+  else if (!strcmp(command, "still")) hold(&options, MODE_STILL);
+  else if (!strcmp(command, "first-byte")) first_byte(&options);
+  else if (!strcmp(command, "udp")) udp(&options);
+  else if (!strcmp(command, "relay")) relay(&options);
   else {
-    fprintf(stderr, "usage: load serve|download|upload|ping|sessions|idle [name=number ...]\n");
+    fprintf(stderr, "Cannot run command: %s\n", command);
     return 2;
   }
   return 0;

@@ -16,15 +16,20 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { DESCRIPTORS_MAX = 65536, EVENTS_MAX = 256 };
+enum {
+  DESCRIPTORS_MAX = 65536,
+  EVENTS_MAX = 256,
+  DATAGRAMS_PER_TURN = 64,
+  UDP_BUFFER_BYTES = 4194304,
+};
 
 static unsigned char modes[DESCRIPTORS_MAX]; /* by descriptor; 0: first byte not yet here */
-static counter sunk, sourced;
+static counter sunk, sourced, datagrams;
 static atomic_int source_epoch;
 
 static void *run_source(void *argument) {
   int fd = (int)(intptr_t)argument;
-  pattern_send(fd, &sourced, &source_epoch);
+  pattern_send(fd, CHUNK_BYTES, &sourced, &source_epoch);
   close(fd);
   return NULL;
 }
@@ -73,7 +78,8 @@ static void answer(int fd) {
     sent = send(fd, buffer, got, MSG_NOSIGNAL);
   } else if (got > 0 && modes[fd] == MODE_CONTROL) {
     if (buffer[0] == ASK_STOP) atomic_fetch_add(&source_epoch, 1);
-    struct counts counts = {atomic_load(&sunk), atomic_load(&sourced)};
+    struct counts counts = {atomic_load(&sunk), atomic_load(&sourced),
+                            atomic_load(&datagrams)};
     sent = send(fd, &counts, sizeof counts, MSG_NOSIGNAL);
   }
   if (got <= 0 || sent <= 0) close(fd);
@@ -88,21 +94,47 @@ static void handle(int loop, int fd) {
       return;
     }
   }
-  if (modes[fd] == MODE_SOURCE) hand_to_thread(loop, fd, run_source);
+  int size = STILL_BUFFER_BYTES;
+  if (modes[fd] == MODE_STILL) setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+  if (modes[fd] == MODE_SOURCE || modes[fd] == MODE_STILL) hand_to_thread(loop, fd, run_source);
   else if (modes[fd] == MODE_SINK) hand_to_thread(loop, fd, run_sink);
   else answer(fd);
 }
 
-void serve(void) {
+/* Counts datagrams and sends back those that ask for it. */
+static void answer_datagrams(int fd) {
+  char bytes[2048];
+  struct sockaddr_in from;
+  for (int i = 0; i < DATAGRAMS_PER_TURN; i++) {
+    socklen_t length = sizeof from;
+    ssize_t got = recvfrom(fd, bytes, sizeof bytes, 0, (struct sockaddr *)&from, &length);
+    if (got <= 0) return;
+    atomic_fetch_add_explicit(&datagrams, 1, memory_order_relaxed);
+    if (bytes[0] == MODE_ECHO) sendto(fd, bytes, got, 0, (struct sockaddr *)&from, length);
+  }
+}
+
+/* Returns a socket on a port that nobody has. */
+static int bind_anywhere(int type, int *port) {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   socklen_t length = sizeof address;
-  int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (bind(listener, (struct sockaddr *)&address, length) || listen(listener, 4096)) fail("listen");
-  if (getsockname(listener, (struct sockaddr *)&address, &length)) fail("read the port");
+  int fd = socket(AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (bind(fd, (struct sockaddr *)&address, length)) fail("bind");
+  if (getsockname(fd, (struct sockaddr *)&address, &length)) fail("read the port");
+  *port = ntohs(address.sin_port);
+  return fd;
+}
+
+void serve(void) {
+  int port, udp_port, size = UDP_BUFFER_BYTES;
+  int listener = bind_anywhere(SOCK_STREAM, &port), udp_fd = bind_anywhere(SOCK_DGRAM, &udp_port);
+  if (listen(listener, 4096)) fail("listen");
+  setsockopt(udp_fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
 
   int loop = epoll_create1(EPOLL_CLOEXEC);
   add(loop, listener);
-  printf("{\"port\":%d}\n", ntohs(address.sin_port));
+  add(loop, udp_fd);
+  printf("{\"port\":%d,\"udpPort\":%d}\n", port, udp_port);
   fflush(stdout);
 
   struct epoll_event events[EVENTS_MAX];
@@ -112,6 +144,7 @@ void serve(void) {
     for (int i = 0; i < ready; i++) {
       int fd = events[i].data.fd;
       if (fd == listener) accept_all(loop, listener);
+      else if (fd == udp_fd) answer_datagrams(udp_fd);
       else handle(loop, fd);
     }
   }

@@ -7,7 +7,7 @@
 
 enum { PERIOD = 65521, CHECK_EVERY = 8 };
 
-static unsigned char pattern[PERIOD + CHUNK_BYTES];
+static unsigned char pattern[PERIOD + WRITE_MAX];
 
 void pattern_fill(void) {
   uint32_t seed = 1;
@@ -18,10 +18,10 @@ void pattern_fill(void) {
   for (size_t i = PERIOD; i < sizeof pattern; i++) pattern[i] = pattern[i - PERIOD];
 }
 
-int pattern_send(int fd, counter *moved, atomic_int *epoch) {
+int pattern_send(int fd, size_t write_bytes, counter *moved, atomic_int *epoch) {
   int first_epoch = atomic_load(epoch);
   for (uint64_t position = 0; atomic_load(epoch) == first_epoch;) {
-    ssize_t sent = send(fd, pattern + position % PERIOD, CHUNK_BYTES, MSG_NOSIGNAL);
+    ssize_t sent = send(fd, pattern + position % PERIOD, write_bytes, MSG_NOSIGNAL);
     if (sent < 0 && errno == EINTR) continue;
     if (sent < 0) return errno;
     position += sent;

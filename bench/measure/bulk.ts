@@ -1,16 +1,7 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import { number, object } from "valibot";
-import { processUse } from "../process-tree.ts";
-import type { Measurement, Row, Turn } from "./measurement.ts";
-
-const result = object({
-  bytes: number(),
-  seconds: number(),
-  allBytes: number(),
-  lostBytes: number(),
-});
-
-type Kind = Readonly<{ command: "download" | "upload"; streams: number }>;
+import { startCpuMeter } from "./cpu-meter.ts";
+import type { Measurement, Row } from "./measurement.ts";
+import { type Bulk, moveBytes } from "./move-bytes.ts";
+import type { Topic } from "./topics.ts";
 
 /** One stream from the target, and the CPU time that it costs. */
 export const download: Measurement = {
@@ -22,15 +13,16 @@ export const download: Measurement = {
     cpuRow("cpu-total", "CPU of both"),
   ],
   async run(turn) {
-    const { clientPids, serverPids } = turn.running;
-    const meters = [cpuMeter(clientPids), cpuMeter(serverPids)] as const;
-    const { speed, gigabytes } = await move(turn, { command: "download", streams: 1 });
-    await sleep(50); // what was on its way when the client left is work, too
-    const [client, server] = [meters[0]() / gigabytes, meters[1]() / gigabytes];
+    const readMeter = startCpuMeter(turn.running);
+    const { speed, gigabytes } = await moveBytes(turn, { command: "download", streams: 1 });
+    const { client, server } = await readMeter();
     return {
       download: speed,
-      ...(clientPids.length > 0 && { "cpu-client": client, "cpu-total": client + server }),
-      ...(serverPids.length > 0 && { "cpu-server": server }),
+      ...(client !== undefined && {
+        "cpu-client": client / gigabytes,
+        "cpu-total": (client + (server ?? 0)) / gigabytes,
+      }),
+      ...(server !== undefined && { "cpu-server": server / gigabytes }),
     };
   },
 };
@@ -44,27 +36,21 @@ export const download32 = speedOnly("download32", "download, 32 streams", {
   streams: 32,
 });
 
-function speedOnly(topic: string, label: string, kind: Kind): Measurement {
+/** How fast the relay is that emulates links: it must not be what limits those. */
+export const relayAlone = speedOnly("relay", "download through the relay without limits", {
+  command: "download",
+  streams: 1,
+});
+
+function speedOnly(topic: Topic, label: string, bulk: Bulk): Measurement {
   return {
     name: topic,
     rows: [speedRow(topic, label)],
-    run: async (turn) => ({ [topic]: (await move(turn, kind)).speed }),
+    run: async (turn) => ({ [topic]: (await moveBytes(turn, bulk)).speed }),
   };
 }
 
-async function move({ load, pace, note }: Turn, { command, streams }: Kind) {
-  const numbers = { streams, warm: pace.warmMs, window: pace.windowMs };
-  const { bytes, seconds, allBytes, lostBytes } = await load.run(command, numbers, result);
-  if (lostBytes > 0) note(`${lostBytes} bytes never arrived, though no stream broke`);
-  return { speed: bytes / seconds / 1e6, gigabytes: allBytes / 1e9 };
-}
-
-function cpuMeter(pids: readonly number[]): () => number {
-  const before = processUse(pids).cpuSeconds;
-  return () => processUse(pids).cpuSeconds - before;
-}
-
-function speedRow(topic: string, label: string): Row {
+function speedRow(topic: Topic, label: string): Row {
   return { key: topic, topic, label, unit: "MB/s", better: "more" };
 }
 

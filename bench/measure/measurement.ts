@@ -1,11 +1,13 @@
 import type { Load } from "../load/load.ts";
+import type { Link } from "../load/link.ts";
 import type { Running } from "../subjects/subject.ts";
+import type { Topic } from "./topics.ts";
 
 /** One line of the result. */
 export type Row = Readonly<{
   key: string;
   /** What --only calls it; a topic may have several rows. */
-  topic: string;
+  topic: Topic;
   label: string;
   unit: string;
   better: "more" | "less";
@@ -38,3 +40,13 @@ export interface Measurement {
   /** The values by key of their row. A row without a value does not apply to this subject. */
   run(turn: Turn): Promise<Readonly<Record<string, number>>>;
 }
+
+/** Measurements that are taken of the same processes, one after the other. */
+export type Course = Readonly<{
+  name: string;
+  measurements: readonly Measurement[];
+  /** What lies between the ends of the tunnel; undefined: nothing. */
+  link?: Link;
+  /** Taken in every round, or in as few as still have a median. */
+  rounds: "all" | "few";
+}>;

@@ -1,39 +1,61 @@
-import { download, download32, upload } from "./bulk.ts";
+import type { Subject } from "../subjects/subject.ts";
+import { download, download32, relayAlone, upload } from "./bulk.ts";
+import { growingSessions, growingStreams, growingWrites } from "./growth.ts";
 import { idle } from "./idle.ts";
-import type { Measurement, Row } from "./measurement.ts";
+import { link200, link50 } from "./links.ts";
+import type { Course, Measurement, Row } from "./measurement.ts";
 import { ping } from "./ping.ts";
 import { sessions } from "./sessions.ts";
+import { still } from "./still.ts";
+import { type Topic, TOPICS } from "./topics.ts";
+import { udp } from "./udp.ts";
 import { warmUp } from "./warm-up.ts";
 
-const measurements: readonly Measurement[] = [idle, download, upload, download32, sessions, ping];
-
-/** In the order of the report. */
-export const TOPICS: readonly string[] = [
-  "download",
-  "upload",
-  "download32",
-  "sessions",
-  "ping",
-  "cpu",
-  "idle",
+/**
+ * In the order of a round. Memory comes first, while that of the processes is still small. Of the rest
+ * what asks for warm processes begins with a warm-up.
+ */
+const courses: readonly Course[] = [
+  {
+    name: "loopback",
+    measurements: [idle, warmUp, download, upload, download32, sessions, ping, udp],
+    rounds: "all",
+  },
+  { name: "still", measurements: [still], rounds: "few" },
+  {
+    name: "relay",
+    link: { rttMs: 0, megabitsPerSecond: 0 },
+    measurements: [relayAlone],
+    rounds: "all",
+  },
+  link50,
+  link200,
+  // With processes of its own, as ten thousand sessions may be more than a subject survives.
+  { name: "growth-sessions", measurements: [growingSessions], rounds: "few" },
+  { name: "growth", measurements: [warmUp, growingStreams, growingWrites], rounds: "few" },
 ];
 
-/**
- * What has to be done for the given topics, in the order of a turn: idle first, while the memory of
- * the processes is still small, and everything else with warm processes.
- */
-export function measurementsOf(topics: readonly string[]): Measurement[] {
-  const wanted = measurements.filter(({ rows }) =>
-    rows.some(({ topic }) => topics.includes(topic)),
-  );
-  const warm = wanted.filter((measurement) => measurement !== idle);
-  return [...(wanted.includes(idle) ? [idle] : []), ...(warm.length > 0 ? [warmUp] : []), ...warm];
+/** What has to be done with a subject to learn about the given topics. */
+export function coursesOf(topics: readonly Topic[], subject: Subject): Course[] {
+  const asked = topics.filter((topic) => subject.topics.includes(topic));
+  return courses.flatMap((course) => {
+    const wanted = course.measurements.filter(
+      (measurement) => measurement === warmUp || fills(measurement, asked),
+    );
+    const isCold = wanted.at(-1) === warmUp;
+    const measurements = isCold ? wanted.slice(0, -1) : wanted;
+    return measurements.length > 0 ? [{ ...course, measurements }] : [];
+  });
 }
 
 /** All rows of the given topics, in the order of the report. */
-export function rowsOf(topics: readonly string[]): Row[] {
-  const rows = measurements.flatMap((measurement) => measurement.rows);
+export function rowsOf(topics: readonly Topic[]): Row[] {
+  const rows = courses.flatMap(({ measurements }) => measurements.flatMap(({ rows }) => rows));
   return TOPICS.filter((topic) => topics.includes(topic)).flatMap((topic) =>
     rows.filter((row) => row.topic === topic),
   );
+}
+
+function fills({ rows }: Measurement, topics: readonly Topic[]): boolean {
+  return rows.some(({ topic }) => topics.includes(topic));
 }

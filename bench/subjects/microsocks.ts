@@ -1,3 +1,4 @@
+import { LOOPBACK_TOPICS } from "../measure/topics.ts";
 import { freePort } from "../ports.ts";
 import { missingProgram, packageVersion, requireProgram } from "../programs.ts";
 import type { Subject } from "./subject.ts";
@@ -8,6 +9,7 @@ const MICROSOCKS = { command: "microsocks", debianPackage: "microsocks" };
 export const microsocks: Subject = {
   name: "microsocks",
   about: "a SOCKS5 server without a tunnel",
+  topics: [...LOOPBACK_TOPICS, "still"],
   missing: () => missingProgram([MICROSOCKS]),
   version: () => packageVersion(MICROSOCKS),
   async start(workshop) {

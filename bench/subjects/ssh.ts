@@ -1,4 +1,5 @@
 import { userInfo } from "node:os";
+import { GROWTH_TOPICS, LINK_TOPICS, LOOPBACK_TOPICS } from "../measure/topics.ts";
 import { freePort } from "../ports.ts";
 import { firstLine, missingProgram, requireProgram } from "../programs.ts";
 import type { Worker, Workshop } from "../workshop.ts";
@@ -12,9 +13,10 @@ const KEYGEN = { command: "ssh-keygen", debianPackage: "openssh-client" };
 export const ssh: Subject = {
   name: "ssh",
   about: "ssh -D to an sshd of its own",
+  topics: [...LOOPBACK_TOPICS, "still", ...LINK_TOPICS, ...GROWTH_TOPICS],
   missing: () => missingProgram([SSHD, SSH, KEYGEN]),
   version: () => firstLine(SSH.command, ["-V"]) ?? "unknown",
-  async start(workshop) {
+  async start(workshop, reach) {
     const keygen = requireProgram(KEYGEN);
     for (const key of ["host-key", "user-key"]) {
       workshop.run(keygen, ["-q", "-t", "ed25519", "-N", "", "-f", workshop.path(key)]);
@@ -24,7 +26,7 @@ export const ssh: Subject = {
     await workshop.untilListening(server, serverPort);
 
     const proxyPort = await freePort();
-    const client = startClient(workshop, serverPort, proxyPort);
+    const client = startClient(workshop, await reach(serverPort), proxyPort);
     await workshop.untilListening(client, proxyPort);
     return { proxyPort, clientPids: [client.pid], serverPids: [server.pid] };
   },

@@ -1,23 +1,30 @@
-import { edgesocksNode, edgesocksWorkerd } from "./edgesocks.ts";
+import {
+  edgesocksAdaptive,
+  edgesocksNode,
+  edgesocksNodeTls,
+  edgesocksWorkerd,
+  edgesocksWorkerdTls,
+} from "./edgesocks.ts";
 import { microsocks } from "./microsocks.ts";
 import { none } from "./none.ts";
 import { ssh } from "./ssh.ts";
 import type { Subject } from "./subject.ts";
 import { v2rayWs, v2rayWsMux, v2rayWsTls } from "./v2ray.ts";
 
-/** What is measured unless --peers says otherwise. */
-export const ordinarySubjects: readonly Subject[] = [
+/** In the order of the report; --peers names some of them. */
+export const subjects: readonly Subject[] = [
   none,
   microsocks,
   ssh,
   v2rayWs,
   v2rayWsMux,
+  v2rayWsTls,
   edgesocksNode,
   edgesocksWorkerd,
+  edgesocksNodeTls,
+  edgesocksWorkerdTls,
+  edgesocksAdaptive,
 ];
-
-/** Everything that --peers may name. */
-export const allSubjects: readonly Subject[] = [...ordinarySubjects, v2rayWsTls];
 
 /** The subjects that the others are compared with. */
 export const YARDSTICKS: readonly string[] = [ssh.name, v2rayWs.name];
