@@ -139,22 +139,25 @@ export function parseWorkerVariables(env: unknown): WorkerVariables {
   throw new ConfigError(`Cannot use ${name}: ${issue.message}`);
 }
 
+/** Keys that are kept elsewhere than in a variable, and rules if they are there, too. */
+export interface StoredAccess {
+  readonly keys: unknown;
+  readonly rules?: unknown;
+}
+
 /**
  * Who may use a Worker, and for what. `stored` is what its KV namespace holds, where it has one.
  *
  * @throws ConfigError when not exactly one place has the keys, or they cannot be used
  */
-export function accessOfWorker(
-  variables: WorkerVariables,
-  stored?: { readonly keys: unknown },
-): Access {
+export function accessOfWorker(variables: WorkerVariables, stored?: StoredAccess): Access {
   const { EDGESOCKS_SECRET: secret, EDGESOCKS_KEY_ID: id, EDGESOCKS_KEYS: keys } = variables;
   if ([stored, secret, keys].filter((place) => place !== undefined).length !== 1) {
     const ways = "the secret EDGESOCKS_SECRET, the secret EDGESOCKS_KEYS or the KV namespace KEYS";
     throw new ConfigError(`Cannot find the keys: give them by exactly one of ${ways}`);
   }
   const entries = secret === undefined ? (keys ?? stored?.keys) : [{ id, secret }];
-  const access = parseAccess({ keys: entries, rules: variables.RULES });
+  const access = parseAccess({ keys: entries, rules: stored?.rules ?? variables.RULES });
   if (variables.BRIDGE === "stateless") requireNoWindows(access);
   return access;
 }

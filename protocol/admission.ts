@@ -59,18 +59,17 @@ export interface Key {
 
 /** Checks tokens against the keys of an edge (PROTOCOL.md section 11). */
 export class Keyring {
-  readonly #keys = new Map<
-    string,
-    { readonly key: Promise<CryptoKey>; readonly expiresAt: number }
-  >();
+  readonly #keys = new Map<string, Key>();
+  /** Made when they are first needed: there may be many, and a knock asks for one. */
+  readonly #imported = new Map<string, Promise<CryptoKey>>();
   /** Stands in for a key that is not there, so that its absence takes as long as a wrong MAC. */
   readonly #decoy: Promise<CryptoKey>;
 
   /** @throws EdgesocksError ERR_ADMISSION for a key id or secret that cannot be used */
   constructor(keys: readonly Key[]) {
-    for (const { id, secret, expiresAt } of keys) {
-      checkKey(id, secret);
-      this.#keys.set(id, { key: importKey(secret), expiresAt });
+    for (const key of keys) {
+      checkKey(key.id, key.secret);
+      this.#keys.set(key.id, key);
     }
     this.#decoy = importKey(crypto.randomUUID());
   }
@@ -87,7 +86,7 @@ export class Keyring {
     const found = this.#keys.get(keyId);
     const isGenuine = await crypto.subtle.verify(
       "HMAC",
-      await (found?.key ?? this.#decoy),
+      await (found ? this.#import(found) : this.#decoy),
       decodeBase64Url(mac),
       signedBytes(place, `${keyId}.${seconds}.${nonce}`),
     );
@@ -95,6 +94,12 @@ export class Keyring {
     const isTimely = Math.abs(nowMs - issuedAt) <= TOLERANCE_MS;
     if (!isGenuine || !isTimely || !found || nowMs >= found.expiresAt) return undefined;
     return { keyId, nonce, expiresAt: issuedAt + TOLERANCE_MS };
+  }
+
+  #import({ id, secret }: Key): Promise<CryptoKey> {
+    const imported = this.#imported.get(id) ?? importKey(secret);
+    this.#imported.set(id, imported);
+    return imported;
   }
 }
 

@@ -5,11 +5,12 @@ import { createSqlStore } from "../users/sql-store.ts";
 import type { UsageStore } from "../users/usage.ts";
 import type { Users } from "../users/users.ts";
 import { consoleLog } from "./console-log.ts";
-import { drainOnNotice } from "./stop-notice.ts";
+import { drainOnNotice, followAccess } from "./runner.ts";
 import {
   createWorkerBridge,
   createWorkerUsers,
   placeOfRequest,
+  renew,
   upgradeTo,
 } from "./worker-bridge.ts";
 import { readSettings, type WorkerEnv, type WorkerSettings } from "./worker-env.ts";
@@ -42,6 +43,7 @@ export class DurableBridge extends DurableObject<WorkerEnv> {
   #createBridge(settings: WorkerSettings, users: Users, request: Request): Bridge {
     const bridge = createWorkerBridge(settings, users, consoleLog, placeOfRequest(request));
     void drainOnNotice(bridge, this.env.RUNNER);
+    void followAccess(this.env.RUNNER, () => renew(users, bridge, this.env));
     return bridge;
   }
 

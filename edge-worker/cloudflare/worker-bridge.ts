@@ -11,7 +11,8 @@ import { dialEdge } from "./dial-edge.ts";
 import { acceptCarrier } from "./worker-carrier.ts";
 import { workerClock } from "./worker-clock.ts";
 import { createWorkerEgress, createWorkerResolver } from "./worker-egress.ts";
-import type { WorkerSettings } from "./worker-env.ts";
+import { readSettings, type WorkerEnv, type WorkerSettings } from "./worker-env.ts";
+import { consoleLog } from "./console-log.ts";
 
 /** The bridge with a Worker's sockets and clock. */
 export function createWorkerBridge(
@@ -55,6 +56,14 @@ export function createWorkerUsers(settings: WorkerSettings, store: UsageStore): 
     wallNow: () => Date.now(),
     store,
   });
+}
+
+/** Lets users and bridge take what the settings say by now; what cannot be used changes nothing. */
+export async function renew(users: Users, bridge: Bridge, env: WorkerEnv): Promise<void> {
+  const settings = await readSettings(env, consoleLog);
+  if (!settings) return;
+  users.replace(settings.access);
+  bridge.evict();
 }
 
 /** Answers an admitted Upgrade request with a WebSocket that the bridge has taken. */

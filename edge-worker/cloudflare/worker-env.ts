@@ -9,9 +9,11 @@ import {
   accessOfWorker,
   type LocationHint,
   parseWorkerVariables,
+  type StoredAccess,
   turnOfWorker,
 } from "../worker-variables.ts";
 import type { Connect } from "./open-socket.ts";
+import { askForAccess } from "./runner.ts";
 
 /** What a Worker is told from outside, checked. */
 export interface WorkerSettings extends Omit<Outbound, "bind"> {
@@ -47,7 +49,7 @@ export interface WorkerEnv {
    * operator's word, and may be on its own machine when no target may.
    */
   readonly OPERATOR_NETWORK?: Fetcher;
-  /** Answers when it is time to stop, where `edgesocks` runs the Worker. */
+  /** Has the keys and rules, and says when it is time to stop, where `edgesocks` runs the Worker. */
   readonly RUNNER?: Fetcher;
 }
 
@@ -86,7 +88,8 @@ export async function readSettings(env: WorkerEnv, log: Log): Promise<WorkerSett
   }
 }
 
-async function storedKeysOf({ KEYS }: WorkerEnv): Promise<{ keys: unknown } | undefined> {
+async function storedKeysOf({ KEYS, RUNNER }: WorkerEnv): Promise<StoredAccess | undefined> {
+  if (RUNNER) return askForAccess(RUNNER);
   return KEYS && { keys: await KEYS.get("keys", { type: "json", cacheTtl: KV_CACHE_S }) };
 }
 

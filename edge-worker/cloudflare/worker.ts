@@ -3,11 +3,12 @@ import { createEdge } from "../edge.ts";
 import { forgetfulStore } from "../users/usage.ts";
 import { consoleLog } from "./console-log.ts";
 import { withAdmitted } from "./durable-bridge.ts";
-import { drainOnNotice } from "./stop-notice.ts";
+import { drainOnNotice, followAccess } from "./runner.ts";
 import {
   createWorkerBridge,
   createWorkerUsers,
   placeOfRequest,
+  renew,
   upgradeTo,
 } from "./worker-bridge.ts";
 import { readSettings, type WorkerEnv } from "./worker-env.ts";
@@ -36,6 +37,7 @@ async function upgrade(
     const users = createWorkerUsers(settings, forgetfulStore);
     const bridge = createWorkerBridge(settings, users, consoleLog, placeOfRequest(request));
     void drainOnNotice(bridge, env.RUNNER);
+    void followAccess(env.RUNNER, () => renew(users, bridge, env));
     return upgradeTo(bridge, admitted.keyId);
   }
   // Heeded when the object is made, by its first get(); afterwards it stays where it is.

@@ -20,7 +20,7 @@ import { hasIpv6 } from "./has-ipv6.ts";
 import { serveNameService } from "./name-service.ts";
 import { type Resumption, resumptionDefaults } from "../limits.ts";
 import { portOf, type RunningEdge } from "./serve.ts";
-import { serveStopNotice, type StopNotice } from "./stop-notice.ts";
+import { type RunnerService, serveRunner } from "./runner-service.ts";
 import { loadWorkerBundle } from "./worker-bundle.ts";
 import { formatWorkerdConfig } from "./workerd-config.ts";
 import { CONTROL_FD, watchWorkerd, type WorkerdProcess } from "./workerd-process.ts";
@@ -74,8 +74,11 @@ export async function serveWorkerdEdge(options: WorkerdEdgeOptions): Promise<Run
   parseUpstreams(options.upstreams ?? []);
   let child: ChildProcess | undefined;
   const folder = await mkdtemp(join(tmpdir(), "edgesocks-"));
-  const noticePath = join(folder, "notice.sock");
-  const [names, notice] = await Promise.all([serveNameService(), serveStopNotice(noticePath)]);
+  const runnerPath = join(folder, "runner.sock");
+  const [names, runner] = await Promise.all([
+    serveNameService(),
+    serveRunner(runnerPath, options.access),
+  ]);
   // An exit that does not wait (a second signal, a crash) must leave neither process nor files.
   const abandon = (): void => {
     child?.kill("SIGKILL");
@@ -85,7 +88,7 @@ export async function serveWorkerdEdge(options: WorkerdEdgeOptions): Promise<Run
   const clean = async (): Promise<void> => {
     process.off("exit", abandon);
     names.close();
-    notice.close();
+    runner.close();
     for (const endpoint of options.listen) {
       if ("path" in endpoint) await removeStaleSocket(endpoint.path);
     }
@@ -98,7 +101,7 @@ export async function serveWorkerdEdge(options: WorkerdEdgeOptions): Promise<Run
     const outbound = { ...(options.outbound ?? workerdOutbound) };
     if (outbound.dnsUrls.length === 0) outbound.dnsUrls = [names.url];
     const trusted = readTrusted(process.env["NODE_EXTRA_CA_CERTS"]);
-    const made = { stateFolder, noticePath, outbound, trusted, hasIpv6: hasIpv6() };
+    const made = { stateFolder, runnerPath, outbound, trusted, hasIpv6: hasIpv6() };
     const resumption = options.resumption ?? resumptionDefaults;
     const config = await formatWorkerdConfig({ ...options, ...made, resumption });
     await writeFile(join(folder, "config.capnp"), config);
@@ -114,12 +117,12 @@ export async function serveWorkerdEdge(options: WorkerdEdgeOptions): Promise<Run
       listenPlain: [],
       admin: undefined,
       failed: workerd.exited.then((how) => new Error(`Cannot go on: workerd has ended (${how})`)),
-      reload: () => {
-        const text = "Cannot take other keys and rules: the Worker has them from its start";
-        throw new ConfigError(`${text}. Restart the edge`);
+      reload: (access) => {
+        parseAccess(access);
+        runner.replace(access);
       },
       renew: async () => {},
-      stop: (drainMs) => stopWorkerd(workerd, notice, drainMs).then(clean),
+      stop: (drainMs) => stopWorkerd(workerd, runner, drainMs).then(clean),
     };
   } catch (error) {
     child?.kill("SIGKILL");
@@ -142,7 +145,7 @@ function readTrusted(file: string | undefined): readonly string[] {
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----\n?/g;
 
 /** What a Worker is told that has secrets. */
-interface WorkerSecrets extends Pick<WorkerdEdgeOptions, "access" | "upstreams"> {
+interface WorkerSecrets extends Pick<WorkerdEdgeOptions, "upstreams"> {
   readonly turn: TurnSettings | undefined;
 }
 
@@ -150,13 +153,12 @@ interface WorkerSecrets extends Pick<WorkerdEdgeOptions, "access" | "upstreams">
 function spawnWorkerd(
   binary: string,
   folder: string,
-  { access, upstreams = [], turn }: WorkerSecrets,
+  { upstreams = [], turn }: WorkerSecrets,
 ): ChildProcess {
   const credentials = turn && { TURN_USERNAME: turn.username, TURN_PASSWORD: turn.password };
   return spawn(binary, ["serve", "config.capnp", `--control-fd=${CONTROL_FD}`], {
     cwd: folder,
     env: {
-      EDGESOCKS_KEYS: JSON.stringify(access.keys),
       UPSTREAMS: JSON.stringify(upstreams),
       ...credentials,
     },
@@ -170,12 +172,12 @@ function spawnWorkerd(
  */
 async function stopWorkerd(
   { child, exited }: WorkerdProcess,
-  notice: StopNotice,
+  runner: RunnerService,
   drainMs: number,
 ): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   child.kill("SIGTERM");
-  notice.give(drainMs);
+  runner.stop(drainMs);
   const cut = setTimeout(() => child.kill("SIGKILL"), drainMs + EXIT_MS);
   await exited;
   clearTimeout(cut);

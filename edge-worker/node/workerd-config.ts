@@ -8,14 +8,12 @@ import { formatTurnUrl } from "../egress/turn/turn-url.ts";
 import type { Resumption } from "../limits.ts";
 import { ipv4Blocks, ipv6Blocks } from "../policy/special-registry.ts";
 import { formatEndpoint, type ListenEndpoint } from "../../protocol/node/listening.ts";
-import type { AccessEntries } from "../users/access.ts";
 
 export interface WorkerdConfig {
   /** At least one. */
   readonly listen: readonly ListenEndpoint[];
-  /** The Unix socket of the stop notice. */
-  readonly noticePath: string;
-  readonly access: Pick<AccessEntries, "rules">;
+  /** The Unix socket of the runner, who has the keys and rules. */
+  readonly runnerPath: string;
   /** Where the Durable Objects keep their storage: only on a disk is it SQLite. */
   readonly stateFolder: string;
   readonly allowPrivate: boolean;
@@ -49,7 +47,7 @@ const config :Workerd.Config = (
       tlsOptions = (trustBrowserCas = true),
     )),
     (name = "state", disk = (path = ${text(config.stateFolder)}, writable = true)),
-    (name = "runner", external = (address = ${text(`unix:${config.noticePath}`)}, http = ())),
+    (name = "runner", external = (address = ${text(`unix:${config.runnerPath}`)}, http = ())),
     (name = "operator", network = (
       allow = ["public", "private"],
       tlsOptions = (trustBrowserCas = true, trustedCertificates = [${trusted}]),
@@ -65,8 +63,6 @@ const edge :Workerd.Worker = (
   compatibilityDate = ${text(await readCompatibilityDate())},
   globalOutbound = "internet",
   bindings = [
-    (name = "EDGESOCKS_KEYS", fromEnvironment = "EDGESOCKS_KEYS"),
-    (name = "RULES", text = ${text(JSON.stringify(config.access.rules))}),
     (name = "UPSTREAMS", fromEnvironment = "UPSTREAMS"),
     (name = "REACHES_CLOUDFLARE", text = ${text(config.reachesCloudflare ?? true)}),
     (name = "BRIDGE", text = ${text(config.bridge)}),

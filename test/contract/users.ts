@@ -120,6 +120,30 @@ export function describeUsers(name: string, start: StartEdge, countsWindows: boo
       expect(Buffer.concat(received).equals(sent)).toBe(true);
     });
 
+    it("are held to other rules while the edge runs, and keep their streams", async () => {
+      const access: AccessEntries = { keys: [{ id: "free", secret }], rules: [] };
+      const running = await start(options(access));
+      try {
+        const agent = await connectAs(running, "free");
+        const { stream, answer } = open(agent, echo.port);
+        await answer;
+        await open(agent, other.port).answer;
+        running.reload({ ...access, rules: [{ action: "deny", ports: [other.port] }] });
+        // A Worker hears of it by a request of its own.
+        for (let reason = "opened"; reason === "opened";) {
+          reason = await open(agent, other.port).answer.then(
+            () => "opened",
+            (error: { reason: string }) => error.reason,
+          );
+        }
+        await stream.write(Uint8Array.of(7));
+        expect(await stream.read()).toEqual(Uint8Array.of(7));
+        expect(() => running.reload({ ...access, keys: [] })).toThrow("expected at least one key");
+      } finally {
+        await running.stop(0);
+      }
+    });
+
     it.each([
       ["whose key has expired", "ended", secret],
       ["whom nobody knows", "stranger", secret],

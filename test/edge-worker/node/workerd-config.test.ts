@@ -9,10 +9,9 @@ import {
 } from "../../../edge-worker/node/workerd-config.ts";
 
 const config: WorkerdConfig = {
-  access: { rules: [] },
   stateFolder: "/var/lib/edge",
   listen: [{ host: "127.0.0.1", port: 8443 }],
-  noticePath: "/tmp/some folder/notice.sock",
+  runnerPath: "/tmp/some folder/runner.sock",
   allowPrivate: false,
   connectTimeoutMs: 15_000,
   resumption: { resumeWindow: 60, resumeMemory: 8_388_608 },
@@ -66,13 +65,12 @@ describe("formatWorkerdConfig()", () => {
   it("lets the Worker ask whether it is to stop, by a Unix socket", async () => {
     const text = await format();
     expect(text).toContain('(name = "RUNNER", service = "runner")');
-    expect(text).toContain('address = "unix:/tmp/some folder/notice.sock"');
+    expect(text).toContain('address = "unix:/tmp/some folder/runner.sock"');
   });
 
   it("binds each setting by the name that the Worker reads", async () => {
     const text = await format({ allowPrivate: true, bridge: "stateless" });
     for (const binding of [
-      '(name = "RULES", text = "[]")',
       '(name = "BRIDGE", text = "stateless")',
       '(name = "ALLOW_PRIVATE", text = "true")',
       '(name = "CONNECT_TIMEOUT_MS", text = "15000")',
@@ -88,9 +86,10 @@ describe("formatWorkerdConfig()", () => {
     }
   });
 
-  it("takes the keys from the environment, never from the file", async () => {
+  it("has no keys in it: the Worker asks its runner for them", async () => {
     const text = await format();
-    expect(text).toContain('(name = "EDGESOCKS_KEYS", fromEnvironment = "EDGESOCKS_KEYS")');
+    expect(text).toContain('(name = "RUNNER", service = "runner")');
+    expect(text).not.toContain("EDGESOCKS_KEYS");
   });
 
   it("names the TURN server, but neither user nor password", async () => {
