@@ -41,7 +41,7 @@ export function formatDocument({ results, comparisons, growths }: Parts): string
 function describeRun({ machine, rounds, pace }: Results): string[] {
   const { date, cpu, cores, memoryGiB, kernel, loadBefore, versions } = machine;
   const times =
-    `${rounds} rounds; ${pace.warmMs} ms of load before each window of ${pace.windowMs} ms, ` +
+    `${rounds} ${rounds === 1 ? "round" : "rounds"}; ${pace.warmMs} ms of load before each window of ${pace.windowMs} ms, ` +
     `and ${pace.warmUpMs} ms after each start`;
   return [
     "## The run",
