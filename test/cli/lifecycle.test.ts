@@ -1,3 +1,4 @@
+import { commandEnvironment } from "../support/command-environment.ts";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
@@ -38,7 +39,7 @@ const startLocal = (): Promise<RunningCommand> => start(localArgs("node"));
 async function startGroup(args: readonly string[]) {
   const child = spawn(process.execPath, [COMMAND, ...args], {
     detached: true,
-    env: { PATH: process.env["PATH"] },
+    env: commandEnvironment,
     stdio: ["ignore", "pipe", "ignore"],
   });
   const [ready] = (await once(createInterface({ input: child.stdout }), "line")) as [string];

@@ -1,3 +1,4 @@
+import { commandEnvironment } from "../support/command-environment.ts";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
@@ -16,7 +17,7 @@ const SNAPSHOT = ["--heapsnapshot-signal=SIGUSR2"];
 /** `edgesocks local` in a folder with this edgesocks.toml. */
 async function startIn(folder: string, variables: Readonly<Record<string, string>> = {}) {
   const args = [...SNAPSHOT, COMMAND, "local", "--runtime", "node", ...PORTS];
-  const env = { PATH: process.env["PATH"], ...variables };
+  const env = { ...commandEnvironment, ...variables };
   const child = spawn(process.execPath, args, { cwd: folder, env });
   const exited = once(child, "exit");
   onTestFinished(async () => {

@@ -1,3 +1,4 @@
+import { commandEnvironment } from "./command-environment.ts";
 import { execFile } from "node:child_process";
 import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
@@ -20,7 +21,7 @@ export function runCli(
   variables: Readonly<Record<string, string>> = {},
   folder: string = tmpdir(),
 ): Promise<CliOutcome> {
-  const env = { PATH: process.env["PATH"], ...variables };
+  const env = { ...commandEnvironment, ...variables };
   return new Promise((resolve) => {
     execFile(
       process.execPath,

@@ -1,3 +1,4 @@
+import { commandEnvironment } from "./command-environment.ts";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
@@ -20,7 +21,7 @@ export async function startCommand(
   environment: Readonly<Record<string, string>> = {},
 ): Promise<RunningCommand> {
   const child = spawn(process.execPath, [COMMAND, ...args], {
-    env: { PATH: process.env["PATH"], HOME: process.env["HOME"], ...environment },
+    env: { ...commandEnvironment, HOME: process.env["HOME"], ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let errors = "";
