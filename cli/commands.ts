@@ -53,7 +53,7 @@ export async function startLocal(
     const agent = await serveAgent({
       listen: settings.listen,
       admin: settings.admin,
-      edge: new URL(url),
+      edges: [new URL(url)],
       admission: createAdmission(keyId, secret),
       users,
       handshakeTimeoutMs: settings["handshake-timeout"],
@@ -88,10 +88,12 @@ export async function startAgent(
   if (!settings.edge) {
     throw new ConfigError("Cannot start without an edge: give one by --edge wss://HOST/PATH");
   }
+  const fallbacks = settings["fallback-edge"];
   const agent = await serveAgent({
     listen: settings.listen,
     ...(settings.admin ? { admin: settings.admin } : {}),
-    edge: settings.edge,
+    edges: settings.edge,
+    ...(fallbacks ? { fallbackEdges: fallbacks } : {}),
     admission: createAdmission(settings["key-id"], readSecret(settings)),
     users,
     handshakeTimeoutMs: settings["handshake-timeout"],
@@ -102,7 +104,7 @@ export async function startAgent(
     log,
   });
   const admin = agent.admin ? ` admin ${formatEndpoint(agent.admin)}` : "";
-  const ready = `socks ${formatEndpoint(agent.listen)}${admin} edge ${settings.edge.href}`;
+  const ready = `socks ${formatEndpoint(agent.listen)}${admin} edge ${settings.edge.map(({ href }) => href).join(" ")}`;
   const drainMs = settings["drain-timeout"];
   return { ready, drainMs, stop: (withinMs) => agent.stop(withinMs) };
 }

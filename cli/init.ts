@@ -30,7 +30,7 @@ export function formatConfig(
   secret: string,
 ): string {
   const edgeLine = edge
-    ? `edge = ${JSON.stringify(edge.href)}`
+    ? `edge = ${formatUrls(edge)}`
     : `# edge = "wss://edgesocks.YOUR-SUBDOMAIN.workers.dev/"`;
   const keyLines =
     keyId === "default" ? "" : `\n# Name of the secret.\nkey-id = ${JSON.stringify(keyId)}\n`;
@@ -43,6 +43,12 @@ ${keyLines}
 # Where the agent finds the edge.
 ${edgeLine}
 `;
+}
+
+/** As the file has it: a text for one, a list for several. */
+function formatUrls(urls: readonly URL[]): string {
+  const texts = urls.map(({ href }) => JSON.stringify(href));
+  return texts.length === 1 ? texts.join() : `[${texts.join(", ")}]`;
 }
 
 /** Never over a file that is there, nor through a link (O_EXCL). */

@@ -65,6 +65,25 @@ export const edgeUrl = v.pipe(
   }),
 );
 
+const EDGES_WORDS =
+  "expected wss://HOST/PATH (or ws:// for loopback and tests), several as a list or joined by commas";
+/** Each has a WebSocket for as long as the agent runs. */
+const MAX_EDGES = 16;
+
+/** The URLs of one or several edges, as a list or joined by commas. */
+export const edgeUrls = v.pipe(
+  texts(EDGES_WORDS),
+  v.rawTransform(({ dataset, addIssue, NEVER }): [URL, ...URL[]] => {
+    const urls = dataset.value.map((text) => v.safeParse(edgeUrl, text.trim()));
+    const [first, ...others] = urls.flatMap(({ success, output }) => (success ? [output] : []));
+    const count = new Set(urls.map(({ output }) => String(output))).size;
+    const isUsable = others.length + 1 === urls.length && count === urls.length;
+    if (first && isUsable && count <= MAX_EDGES) return [first, ...others];
+    addIssue({ message: EDGES_WORDS });
+    return NEVER;
+  }),
+);
+
 const SWITCH_WORDS = "expected true or false";
 
 /** A TOML boolean, or its word in a variable. */

@@ -7,7 +7,7 @@ import { rulesSchema } from "../edge-worker/users/access.ts";
 import { usersSchema } from "../edge-worker/users/user.ts";
 import {
   count,
-  edgeUrl,
+  edgeUrls,
   endpoint,
   fileName,
   ranges,
@@ -256,9 +256,9 @@ const outbound = {
 const runtime = v.picklist(["node", "workerd"], "expected node or workerd");
 
 const agentEdge = {
-  schema: edgeUrl,
-  value: "url",
-  help: "The edge, wss://HOST/PATH",
+  schema: edgeUrls,
+  value: "urls",
+  help: "The edge, wss://HOST/PATH; of several the nearest, or another while that is away",
 } as const satisfies Setting;
 
 const worker = {
@@ -309,6 +309,11 @@ export const tables = {
     listen: clientPort,
     admin,
     edge: agentEdge,
+    "fallback-edge": {
+      schema: edgeUrls,
+      value: "urls",
+      help: "Edges for what the first cannot do, such as a Node edge behind a Worker",
+    },
     ...key,
     ...listener,
     ...access,

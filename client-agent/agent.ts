@@ -2,7 +2,8 @@ import type { Clock } from "../protocol/clock.ts";
 import { emptyHello, type Hello } from "../protocol/hello.ts";
 import type { Log } from "../protocol/log.ts";
 import { type Dial, Uplink } from "../protocol/uplink.ts";
-import { type Isolation, Uplinks } from "./carriers/uplinks.ts";
+import { Edges } from "./carriers/edges.ts";
+import { type EdgeUplink, type Isolation, Uplinks } from "./carriers/uplinks.ts";
 import type { FragmentLimits } from "./listeners/fragments.ts";
 import { FrontDoor } from "./listeners/front-door.ts";
 import { Gate, type GateSettings } from "./listeners/gate.ts";
@@ -18,13 +19,21 @@ export interface AgentUdp {
   readonly uplinkBytes: number;
 }
 
+/** An edge, and how it is reached. */
+export interface EdgePlace {
+  /** As people know it, for the log. */
+  readonly name: string;
+  readonly dial: Dial;
+}
+
 export interface AgentOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly random: () => number;
-  readonly dial: Dial;
-  /** The edge as people know it, for the log. */
-  readonly edge: string;
+  /** The edges that new streams may go by, one of them at a time. */
+  readonly edges: readonly [EdgePlace, ...EdgePlace[]];
+  /** Those for what the first cannot do, if there are any. */
+  readonly fallbackEdges?: readonly EdgePlace[];
   readonly users: Users;
   readonly handshakeTimeoutMs: number;
   readonly gate: GateSettings;
@@ -38,7 +47,8 @@ export interface AgentOptions {
 export interface Agent {
   readonly door: FrontDoor;
   readonly gateway: Gateway;
-  readonly uplinks: Uplinks;
+  /** Those to the edges, and those to the fallbacks where there are any. */
+  readonly uplinks: readonly Uplinks[];
   readonly metrics: Metrics;
 }
 
@@ -54,24 +64,32 @@ const hello: Hello = {
 
 /** Two, so that the streams of one that is lost go on at once on the other. */
 const CARRIERS = 2;
+/** An edge that only stands by needs no more to be known as there. */
+const STANDBY_CARRIERS = 1;
 
 export function createAgent(options: AgentOptions): Agent {
-  const { clock, log, handshakeTimeoutMs, openUdp, udp, users } = options;
+  const {
+    clock,
+    log,
+    handshakeTimeoutMs,
+    openUdp,
+    udp,
+    users,
+    edges,
+    fallbackEdges = [],
+  } = options;
   const metrics = new Metrics();
-  const uplinkOptions = {
-    ...options,
-    metrics,
-    hello,
-    carriers: CARRIERS,
-    datagramBytes: udp.uplinkBytes,
-  };
-  const uplinks = new Uplinks(options.isolate, () => new Uplink(uplinkOptions));
+  const uplinksTo = (places: readonly EdgePlace[]): Uplinks =>
+    new Uplinks(options.isolate, () => createUplink(options, metrics, places));
+  const first = uplinksTo(edges);
+  const fallback = fallbackEdges.length > 0 ? uplinksTo(fallbackEdges) : undefined;
   const gateway = new Gateway({
     clock,
     open: options.open,
     log,
     metrics,
-    session: (user) => uplinks.session(user),
+    session: (user) => first.session(user),
+    fallback: fallback && ((user) => fallback.session(user)),
   });
   const gate = new Gate(options.gate);
   const door = new FrontDoor({
@@ -85,5 +103,41 @@ export function createAgent(options: AgentOptions): Agent {
     openUdp,
     fragmentLimits: udp.fragmentLimits,
   });
+  const uplinks = fallback ? [first, fallback] : [first];
   return { door, gateway, uplinks, metrics };
+}
+
+/** The way to one edge, or to several of which one is used at a time. */
+function createUplink(
+  { clock, log, random, udp }: AgentOptions,
+  metrics: Metrics,
+  places: readonly EdgePlace[],
+): EdgeUplink {
+  const [only, ...others] = places;
+  const uplinkTo = (place: EdgePlace, carriers: number, edgeUp: (isUp: boolean) => void): Uplink =>
+    new Uplink({
+      clock,
+      log,
+      random,
+      metrics: {
+        edgeUp: (isUp) => {
+          metrics.edgeUp(isUp);
+          edgeUp(isUp);
+        },
+        carrierFailed: (error) => metrics.carrierFailed(error),
+      },
+      dial: place.dial,
+      edge: place.name,
+      hello,
+      carriers,
+      datagramBytes: udp.uplinkBytes,
+    });
+  if (only && others.length === 0) return uplinkTo(only, CARRIERS, () => {});
+  return new Edges({
+    clock,
+    log,
+    edges: places,
+    carriers: { active: CARRIERS, standby: STANDBY_CARRIERS },
+    create: uplinkTo,
+  });
 }

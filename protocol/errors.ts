@@ -17,7 +17,8 @@ export type FailureReason =
   | "quota-exceeded"
   | "edge-unavailable"
   | "connection-reset"
-  | "cancelled";
+  | "cancelled"
+  | "platform-blocked";
 
 /** Why something that is not a stream failed. Match on this; messages are for people. */
 export type ErrorCode =

@@ -26,6 +26,7 @@ export const replyTo: Readonly<Record<FailureReason, Reply>> = {
   "edge-unavailable": { socks5: 0x01, socks4: 91, http: 503 },
   "connection-reset": { socks5: 0x01, socks4: 91, http: 502 },
   cancelled: { socks5: 0x01, socks4: 91, http: 502 },
+  "platform-blocked": { socks5: 0x04, socks4: 91, http: 502 },
 };
 
 const byNumber = new Map<number, FailureReason>(

@@ -97,6 +97,13 @@ export class Session implements LinkHost {
     return this.#carriers.open.length;
   }
 
+  /** The shortest round trip of its links, by their last pings; undefined before the first. */
+  get roundTripMs(): number | undefined {
+    const all = this.#carriers.live.map((link) => link.roundTripMs ?? Infinity);
+    const least = Math.min(...all);
+    return least === Infinity ? undefined : least;
+  }
+
   get remote(): Hello {
     return this.#options.remote;
   }

@@ -27,7 +27,7 @@ export interface UplinkOptions {
   readonly hello: Hello;
   /** Bytes of datagrams that may wait for a carrier; undefined for what DatagramQueue thinks right. */
   readonly datagramBytes?: number;
-  /** Carriers to keep, where the edge allows more than one. */
+  /** Carriers to keep at first, where the edge allows more than one. */
   readonly carriers: number;
   /** The edge as people know it, for the log. */
   readonly edge: string;
@@ -64,10 +64,31 @@ export class Uplink {
   #lastLoss: Error | undefined;
   #wake: () => void = () => {};
   #failure = "it was not reached yet";
+  /** Carriers to keep. */
+  #wanted: number;
+  /** How long the last HELLO was waited for. */
+  #helloMs: number | undefined;
 
   constructor(options: UplinkOptions) {
     this.#options = options;
+    this.#wanted = options.carriers;
     this.#backoff = new Backoff(options.random);
+  }
+
+  /** The round trip to the edge: of the last ping, or else of HELLO; undefined before it was there. */
+  get roundTripMs(): number | undefined {
+    return this.#current?.roundTripMs ?? this.#helloMs;
+  }
+
+  /** Why the edge was not to be had the last time, for people. */
+  get failure(): string {
+    return this.#failure;
+  }
+
+  /** Keeps so many carriers from now on; those that there are beyond stay until they are lost. */
+  keep(carriers: number): void {
+    this.#wanted = carriers;
+    this.#wake();
   }
 
   /** Runs until stop(). */
@@ -125,7 +146,7 @@ export class Uplink {
   #lacksCarrier(): boolean {
     const session = this.#current;
     if (!session) return true;
-    return session.openLinkCount < Math.min(this.#options.carriers, session.maxCarriers);
+    return session.openLinkCount < Math.min(this.#wanted, session.maxCarriers);
   }
 
   /** Resolves when something has changed that may need a carrier. */
@@ -175,6 +196,7 @@ export class Uplink {
     const carrier = joined?.nextCarrier() ?? 1;
     const session = joined ? this.#token : new Uint8Array();
     const greeted = Promise.withResolvers<void>();
+    const beganAt = clock.now();
     this.#greeting = new Link(
       {
         clock,
@@ -182,7 +204,10 @@ export class Uplink {
         speaksFirst: true,
         hello: () => ({ ...hello, session, carrier: hello.resumeWindow > 0 ? carrier : 0 }),
         behind: (link) => joined?.resumption(link),
-        greet: (remote, link) => this.#greet(joined, remote, link, carrier, greeted.resolve),
+        greet: (remote, link) => {
+          this.#helloMs = clock.now() - beganAt;
+          return this.#greet(joined, remote, link, carrier, greeted.resolve);
+        },
         failed: (reason) => {
           this.#refused(joined, reason);
           greeted.reject(reason);
@@ -243,9 +268,9 @@ export class Uplink {
 
   /** Streams on the old carrier end in their own time; new ones need another. */
   #drained(session: Session): void {
-    if (session === this.#current && !session.isResumable) {
-      this.#current = undefined;
-      this.#tellUp(false);
+    if (session === this.#current) {
+      if (!session.isResumable) this.#current = undefined;
+      if (!this.#current?.isOpen) this.#tellUp(false);
     }
     this.#wake();
   }

@@ -67,6 +67,7 @@ export const ReasonNumber = {
   "edge-unavailable": 0x0a,
   "connection-reset": 0x0b,
   cancelled: 0x0c,
+  "platform-blocked": 0x0d,
 } as const;
 
 /** Why a carrier ends (PROTOCOL.md section 9). */

@@ -2,6 +2,9 @@ import { StreamError } from "../../protocol/errors.ts";
 import type { Session } from "../../protocol/session.ts";
 import type { Uplink } from "../../protocol/uplink.ts";
 
+/** The way to an edge, or to several as one. */
+export type EdgeUplink = Pick<Uplink, "run" | "session" | "networkChanged" | "stop">;
+
 /** Whose streams may share a session: everybody's, or those of one user only. */
 export type Isolation = "none" | "user";
 
@@ -12,14 +15,14 @@ const NOBODY = "";
 
 /** The uplinks of an agent: one for all, or one for each user so that no two share a session. */
 export class Uplinks {
-  readonly #create: () => Uplink;
+  readonly #create: () => EdgeUplink;
   readonly #isolation: Isolation;
-  readonly #uplinks = new Map<string, Uplink>();
+  readonly #uplinks = new Map<string, EdgeUplink>();
   readonly #runs: Promise<void>[] = [];
   readonly #stopped = Promise.withResolvers<void>();
   #isStopping = false;
 
-  constructor(isolation: Isolation, create: () => Uplink) {
+  constructor(isolation: Isolation, create: () => EdgeUplink) {
     this.#isolation = isolation;
     this.#create = create;
   }
@@ -47,7 +50,7 @@ export class Uplinks {
     this.#stopped.resolve();
   }
 
-  #uplinkOf(user: string | undefined): Uplink {
+  #uplinkOf(user: string | undefined): EdgeUplink {
     const key = this.#isolation === "user" ? (user ?? NOBODY) : NOBODY;
     const known = this.#uplinks.get(key);
     if (known) return known;

@@ -3,7 +3,7 @@ import type { Log } from "../../protocol/log.ts";
 import { type AdminServer, serveAdmin } from "../../protocol/node/admin-server.ts";
 import { createDial } from "../../protocol/node/dial-carrier.ts";
 import { nodeClock } from "../../protocol/node/node-clock.ts";
-import { type AgentUdp, createAgent } from "../agent.ts";
+import { type AgentUdp, createAgent, type EdgePlace } from "../agent.ts";
 import type { Isolation } from "../carriers/uplinks.ts";
 import type { OpenMode } from "../listeners/gateway.ts";
 import type { GateSettings } from "../listeners/gate.ts";
@@ -31,7 +31,10 @@ export interface UdpSettings extends AgentUdp {
 export interface NodeAgentOptions {
   readonly listen: Endpoint;
   readonly admin?: Endpoint;
-  readonly edge: URL;
+  /** One or several, of which one is used at a time. */
+  readonly edges: readonly [URL, ...URL[]];
+  /** For what those cannot do, if there are any. */
+  readonly fallbackEdges?: readonly URL[];
   readonly admission: Admission;
   /** Name to password; empty when everybody who reaches the port may use it. */
   readonly users: ReadonlyMap<string, Password>;
@@ -57,12 +60,17 @@ export async function serveAgent(options: NodeAgentOptions): Promise<RunningAgen
   const { handshakeTimeoutMs } = options;
   checkDescriptorLimit(options.gate, options.log);
   const users = createUsers(await hashPasswords(options.users), createPasswordCrypto());
+  const placeOf = (url: URL): EdgePlace => ({
+    name: url.href,
+    dial: createDial(url, options.admission),
+  });
+  const [first, ...others] = options.edges;
   const { door, gateway, uplinks, metrics } = createAgent({
     clock: nodeClock,
     log: options.log,
     random: Math.random,
-    dial: createDial(options.edge, options.admission),
-    edge: options.edge.href,
+    edges: [placeOf(first), ...others.map(placeOf)],
+    fallbackEdges: options.fallbackEdges?.map(placeOf) ?? [],
     users,
     handshakeTimeoutMs,
     gate: options.gate,
@@ -79,8 +87,10 @@ export async function serveAgent(options: NodeAgentOptions): Promise<RunningAgen
     }),
   );
   const admin = await serveAdminBeside(socks, options, metrics);
-  const running = uplinks.run();
-  const unwatch = watchNetwork(nodeClock, () => uplinks.networkChanged());
+  const running = Promise.all(uplinks.map((each) => each.run()));
+  const unwatch = watchNetwork(nodeClock, () => {
+    for (const each of uplinks) each.networkChanged();
+  });
   const stop = async (drainMs: number): Promise<void> => {
     socks.close();
     proxy.close();
@@ -90,7 +100,7 @@ export async function serveAgent(options: NodeAgentOptions): Promise<RunningAgen
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
     }
     unwatch();
-    uplinks.stop();
+    for (const each of uplinks) each.stop();
     socks.destroy();
     await running;
   };

@@ -37,7 +37,7 @@ export function describeLosses(name: string, start: StartEdge): void {
       const log = recordedLog();
       const agent = await serveAgent({
         listen: { host: "127.0.0.1", port: 0 },
-        edge: new URL(`ws://127.0.0.1:${relay.port}/`),
+        edges: [new URL(`ws://127.0.0.1:${relay.port}/`)],
         admission: new Admission(keyId, secret),
         users: new Map<string, string>(),
         handshakeTimeoutMs: 60_000,

@@ -144,15 +144,17 @@ describe("edgesocks init", () => {
 });
 
 describe("formatConfig()", () => {
-  it("writes settings that every command of the file takes", () => {
-    const edge = new URL("wss://edge.example/a%22b");
+  it.each<[[URL, ...URL[]]]>([
+    [[new URL("wss://edge.example/a%22b")]],
+    [[new URL("wss://a.example/"), new URL("wss://b.example/")]],
+  ])("writes settings that every command of the file takes, for %s", (edge) => {
     const text = formatConfig({ edge, "key-id": "mine" }, "a secret long enough");
     const file = join(tempFolder({ "some.toml": text }), "some.toml");
     for (const command of ["agent", "edge", "deploy"] as const) {
       const settings = loadSettings(tables[command], [fileSource(file, {})]);
       expect(settings).toMatchObject({ secret: "a secret long enough", "key-id": "mine" });
     }
-    expect(loadSettings(tables.agent, [fileSource(file, {})]).edge?.href).toBe(edge.href);
+    expect(loadSettings(tables.agent, [fileSource(file, {})]).edge).toEqual(edge);
   });
 
   it("shows where the edge goes when it is not known yet", () => {

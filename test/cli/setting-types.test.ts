@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import * as v from "valibot";
-import { edgeUrl, endpoint, seconds, toggle, users } from "../../cli/setting-types.ts";
+import { edgeUrl, edgeUrls, endpoint, seconds, toggle, users } from "../../cli/setting-types.ts";
 
 /** What a schema makes of a value; for a value that it refuses, the first message. */
 function parse(schema: v.GenericSchema, value: unknown): unknown {
@@ -66,6 +66,25 @@ describe("edgeUrl", () => {
 
   it("refuses what is not a text", () => {
     expect(parse(edgeUrl, 5)).toEqual(refused("expected a URL"));
+  });
+});
+
+describe("edgeUrls", () => {
+  const [a, b] = ["wss://a.example/", "ws://[::1]:8787/x"];
+
+  it.each([
+    ["one", a, [a]],
+    ["several with commas", `${a}, ${b}`, [a, b]],
+    ["a list", [b, a], [b, a]],
+  ])("takes %s", (_what, value, urls) => {
+    expect(parse(edgeUrls, value)).toEqual(urls.map((url) => new URL(url)));
+  });
+
+  it("refuses none, the same twice, more than 16, and any that is no edge", () => {
+    const many = Array.from({ length: 17 }, (_, i) => `wss://h${i}/`);
+    for (const value of [[], "", [a, a], `${a},`, [a, "https://h/"], many, 5, [5]]) {
+      expect(parse(edgeUrls, value), String(value)).toEqual(refused("expected wss://HOST/PATH"));
+    }
   });
 });
 

@@ -18,8 +18,7 @@ describe("createAgent()", () => {
       clock,
       log: recordedLog(),
       random: () => 0,
-      dial: edge.dial,
-      edge: "wss://edge.example/",
+      edges: [{ name: "wss://edge.example/", dial: edge.dial }],
       users: plainUsers({ alice: "secret" }),
       handshakeTimeoutMs: 30_000,
       gate: openGate,
@@ -28,7 +27,7 @@ describe("createAgent()", () => {
       udp: udpSettings,
       openUdp: () => Promise.reject(new Error("There is no UDP here")),
     });
-    const running = uplinks.run();
+    const running = Promise.all(uplinks.map((each) => each.run()));
     const greeting = hex("05 01 02  01 05 616c696365 06 736563726574");
     const client = new FakeChannel(greeting, hex("05 01 00 01 01020304 0050"));
     const served = door.serve(client);
@@ -41,7 +40,7 @@ describe("createAgent()", () => {
     await served;
     expect(toHex(client.written)).toBe("0502 0100 05020001 000000000000".replaceAll(" ", ""));
     expect(await metricValue(metrics, 'edgesocks_requests_failed_total{reason="denied"}')).toBe(1);
-    uplinks.stop();
+    for (const each of uplinks) each.stop();
     await clock.run();
     await running;
     expect(clock.timerCount).toBe(0);

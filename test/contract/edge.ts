@@ -46,7 +46,7 @@ export function describeEdge(name: string, start: StartEdge): void {
   const startAgent = (port: number): Promise<RunningAgent> =>
     serveAgent({
       listen: { host: "127.0.0.1", port: 0 },
-      edge: new URL(`ws://127.0.0.1:${port}/`),
+      edges: [new URL(`ws://127.0.0.1:${port}/`)],
       admission: new Admission(keyId, secret),
       users: new Map<string, string>(),
       handshakeTimeoutMs: 30_000,

@@ -42,7 +42,7 @@ export async function startAgentAndEdge(changes: Changes = {}): Promise<AgentAnd
   const agent = await serveAgent({
     listen: anyPort,
     admin: anyPort,
-    edge: new URL(`ws://127.0.0.1:${edge.port}/`),
+    edges: [new URL(`ws://127.0.0.1:${edge.port}/`)],
     admission,
     users: new Map(),
     handshakeTimeoutMs: 30_000,

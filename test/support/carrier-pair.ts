@@ -21,14 +21,17 @@ class End implements Carrier {
   readonly #events: () => CarrierEvents | undefined;
   readonly #close: (code: number, reason: string) => void;
   readonly #delivers: () => boolean;
+  readonly #delayMs: () => number;
 
   constructor(
     clock: Clock,
+    delayMs: () => number,
     peer: () => CarrierEvents | undefined,
     close: (code: number, reason: string) => void,
     delivers: () => boolean,
   ) {
     this.#clock = clock;
+    this.#delayMs = delayMs;
     this.#events = peer;
     this.#close = close;
     this.#delivers = delivers;
@@ -41,13 +44,16 @@ class End implements Carrier {
     done();
     this.sent.push(copy);
     if (!this.#delivers()) return;
-    this.#clock.defer(() => {
+    const arrive = (): void => {
       if (!this.#delivers()) return;
       // Overwritten, as a platform does that uses its memory for the next message.
       const given = copy.slice();
       this.#events()?.message(given);
       given.fill(0xdd);
-    });
+    };
+    const delayMs = this.#delayMs();
+    if (delayMs > 0) this.#clock.after(delayMs, arrive);
+    else this.#clock.defer(arrive);
   }
 
   close(code: number, reason: string): void {
@@ -55,7 +61,8 @@ class End implements Carrier {
   }
 }
 
-export function carrierPair(clock: Clock): CarrierPair {
+/** `delayMs`: how long a message is under way. */
+export function carrierPair(clock: Clock, delayMs: () => number = () => 0): CarrierPair {
   let left: CarrierEvents | undefined;
   let right: CarrierEvents | undefined;
   let state: "open" | "silent" | "closed" = "open";
@@ -66,8 +73,8 @@ export function carrierPair(clock: Clock): CarrierPair {
     right?.closed(code, reason);
   };
   const delivers = (): boolean => state === "open";
-  const leftEnd = new End(clock, () => right, close, delivers);
-  const rightEnd = new End(clock, () => left, close, delivers);
+  const leftEnd = new End(clock, delayMs, () => right, close, delivers);
+  const rightEnd = new End(clock, delayMs, () => left, close, delivers);
   return {
     left: (events) => {
       left = events;

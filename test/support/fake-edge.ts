@@ -16,6 +16,8 @@ export type Mood = "answers" | "says nothing" | "refuses" | "is out of reach" | 
 export class FakeEdge {
   readonly #clock: FakeClock;
   mood: Mood = "answers";
+  /** How long a message is under way to it or from it. */
+  delayMs = 0;
   /** Called when a carrier is there, before the dial is told. */
   onDialled: () => void = () => {};
   /** When it was dialled, in milliseconds of the clock. */
@@ -36,7 +38,7 @@ export class FakeEdge {
     if (this.mood === "is out of reach")
       throw new CarrierError("ERR_CARRIER_LOST", "connect ECONNREFUSED");
     if (this.mood === "hangs") await rejection(signal);
-    const carriers = carrierPair(this.#clock);
+    const carriers = carrierPair(this.#clock, () => this.delayMs);
     this.carriers.push(carriers);
     if (this.mood === "answers") this.greet(carriers);
     this.onDialled();

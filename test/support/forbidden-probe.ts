@@ -174,7 +174,7 @@ async function probe(runtime: string): Promise<ProbeReport> {
   const { log, connected } = untilConnected(recordedLog());
   const agent = await serveAgent({
     listen: { host: "127.0.0.1", port: 0 },
-    edge: new URL(`ws://127.0.0.1:${edge.port}/`),
+    edges: [new URL(`ws://127.0.0.1:${edge.port}/`)],
     admission,
     users: new Map(),
     handshakeTimeoutMs: 30_000,

@@ -7,7 +7,7 @@ import { toHex } from "./hex.ts";
  */
 
 const REASONS =
-  "general connection-refused host-unreachable network-unreachable name-not-found timed-out denied command-unsupported address-unsupported quota-exceeded edge-unavailable connection-reset cancelled".split(
+  "general connection-refused host-unreachable network-unreachable name-not-found timed-out denied command-unsupported address-unsupported quota-exceeded edge-unavailable connection-reset cancelled platform-blocked".split(
     " ",
   );
 const HELLO_FIELDS: Readonly<Record<number, readonly [field: string, type: string]>> = {

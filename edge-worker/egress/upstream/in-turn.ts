@@ -13,6 +13,7 @@ const reachability: ReadonlySet<FailureReason> = new Set([
   "network-unreachable",
   "edge-unavailable",
   "command-unsupported",
+  "platform-blocked",
 ]);
 
 /** Whether another way out may do better than the one that failed so. */

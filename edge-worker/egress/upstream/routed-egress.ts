@@ -85,5 +85,5 @@ function blockedError(what = "blocked", cause: unknown): StreamError {
   const text =
     `Cannot connect: the target is ${what}, which this edge cannot reach by itself. ` +
     "Its operator can name an upstream for that";
-  return new StreamError("host-unreachable", text, { cause });
+  return new StreamError("platform-blocked", text, { cause });
 }

@@ -4,6 +4,7 @@ import { Metrics } from "../../../client-agent/observe/metrics.ts";
 import { parseAddress, UNSPECIFIED } from "../../../protocol/address.ts";
 import { StreamError } from "../../../protocol/errors.ts";
 import type { Hello } from "../../../protocol/hello.ts";
+import type { Session } from "../../../protocol/session.ts";
 import { Capability, Command } from "../../../protocol/wire.ts";
 import { FakeChannel } from "../../support/fake-channel.ts";
 import { recordedLog } from "../../support/log.ts";
@@ -23,6 +24,7 @@ async function gatewayWith(
   session?: () => Promise<never>,
   open: OpenMode = "honest",
   edgeHello?: Hello,
+  fallback?: Session,
 ) {
   const pair: SessionPair = await sessionPair(undefined, edgeHello);
   const metrics = new Metrics();
@@ -33,6 +35,7 @@ async function gatewayWith(
     log,
     metrics,
     session: session ?? (async () => pair.agent),
+    fallback: fallback && (async () => fallback),
   });
   return { ...pair, gateway, log, metric: (series: string) => metricValue(metrics, series) };
 }
@@ -185,5 +188,124 @@ describe("Gateway.hold()", () => {
     await expect(held).rejects.toBe(cause);
     expect(agent.streamCount).toBe(0);
     expect(await metric("edgesocks_streams")).toBe(0);
+  });
+});
+
+describe("Gateway.open() with a fallback edge", () => {
+  async function twoEdges(mode: OpenMode = "honest", hello?: Hello) {
+    const second = await sessionPair();
+    const first = await gatewayWith(undefined, mode, hello, second.agent);
+    const settle = async (): Promise<void> => {
+      await first.clock.run();
+      await second.clock.run();
+    };
+    const open = async (command: Command = Command.Connect, early: Uint8Array = nothing) => {
+      const client = new FakeChannel();
+      const opened = fateOf(first.gateway.open({ ...target, command }, client, early));
+      await settle();
+      return { opened, client };
+    };
+    return { first, second, settle, open };
+  }
+
+  it.each(["platform-blocked", "command-unsupported", "edge-unavailable"] as const)(
+    "opens there what failed by %s, early data and all, and counts no failure",
+    async (reason) => {
+      const { first, second, settle, open } = await twoEdges();
+      const { opened } = await open(Command.Connect, Uint8Array.of(1, 2, 3));
+      first.incoming[0]?.stream.refuse(reason, "not here");
+      await settle();
+      const [incoming] = second.incoming;
+      expect(incoming?.address).toEqual(target.address);
+      incoming?.stream.confirm(bound);
+      await settle();
+      expect(opened.now).toMatchObject({ bound, rest: nothing });
+      expect(await incoming?.stream.read()).toEqual(Uint8Array.of(1, 2, 3));
+      expect(await first.metric(`edgesocks_requests_failed_total{reason="${reason}"}`)).toBe(
+        undefined,
+      );
+    },
+  );
+
+  it.each(["connection-refused", "denied", "timed-out", "quota-exceeded"] as const)(
+    "takes %s for the answer",
+    async (reason) => {
+      const { first, second, settle, open } = await twoEdges();
+      const { opened } = await open();
+      first.incoming[0]?.stream.refuse(reason, "no");
+      await settle();
+      expect(opened.now).toMatchObject({ reason });
+      expect(second.incoming).toEqual([]);
+    },
+  );
+
+  it("asks once, and tells what the fallback said of the target", async () => {
+    const { first, second, settle, open } = await twoEdges();
+    const { opened } = await open();
+    first.incoming[0]?.stream.refuse("platform-blocked", "not here");
+    await settle();
+    second.incoming[0]?.stream.refuse("connection-refused", "no");
+    await settle();
+    expect(opened.now).toMatchObject({ reason: "connection-refused" });
+    expect([first.incoming.length, second.incoming.length]).toEqual([1, 1]);
+  });
+
+  it("tells why the first failed when the fallback is away", async () => {
+    const { first, second, settle, open } = await twoEdges();
+    second.agent.close("gone");
+    const { opened } = await open();
+    first.incoming[0]?.stream.refuse("platform-blocked", "not here");
+    await settle();
+    expect(opened.now).toMatchObject({ reason: "platform-blocked" });
+  });
+
+  it("goes there at once for a target that is known to be blocked", async () => {
+    const { first, second, settle, open } = await twoEdges("fast");
+    await open();
+    first.incoming[0]?.stream.refuse("platform-blocked", "not here");
+    await settle();
+    await open();
+    expect([first.incoming.length, second.incoming.length]).toEqual([1, 1]);
+  });
+
+  it("does not send early data a second time when the session was lost meanwhile", async () => {
+    const { first, second, settle, open } = await twoEdges();
+    const { opened } = await open(Command.Connect, Uint8Array.of(1));
+    first.carriers.cut();
+    await settle();
+    expect(opened.now).toMatchObject({ reason: "edge-unavailable" });
+    expect(second.incoming).toEqual([]);
+  });
+
+  it("opens there a request without early data whose session was lost", async () => {
+    const { first, second, settle, open } = await twoEdges();
+    await open();
+    first.carriers.cut();
+    await settle();
+    expect(second.incoming).toHaveLength(1);
+  });
+
+  it("takes associations there when the first relays DNS alone", async () => {
+    const hello = helloWith({ capabilities: Capability.UdpDns });
+    const { first, second, open } = await twoEdges("honest", hello);
+    await open(Command.UdpAssociate);
+    expect([first.incoming.length, second.incoming.length]).toEqual([0, 1]);
+  });
+
+  it("takes them to the first all the same while the fallback is away", async () => {
+    const hello = helloWith({ capabilities: Capability.UdpDns });
+    const { first, second, open } = await twoEdges("honest", hello);
+    second.agent.close("gone");
+    await open(Command.UdpAssociate);
+    expect(first.incoming).toHaveLength(1);
+  });
+
+  it("asks nobody else for a client that has broken off", async () => {
+    const { second, settle, open } = await twoEdges();
+    const { opened, client } = await open();
+    client.breakOff();
+    await settle();
+    expect(opened.now).toMatchObject({ reason: "connection-reset" });
+    expect(second.incoming).toEqual([]);
   });
 });

@@ -33,7 +33,7 @@ async function startAgent(
   const watched = untilConnected(log);
   const agent = await serveAgent({
     listen: anyPort,
-    edge: new URL(`ws://127.0.0.1:${edge.port}/`),
+    edges: [new URL(`ws://127.0.0.1:${edge.port}/`)],
     admission,
     users: new Map(),
     handshakeTimeoutMs: 30_000,
@@ -153,8 +153,8 @@ describe("serveAgent()", () => {
   it("names an edge that refuses it, and ends while it waits to try again", async () => {
     const refused = Promise.withResolvers<string>();
     const url = `ws://127.0.0.1:${edge.port}/some/path`;
-    const changes = {
-      edge: new URL(url),
+    const changes: Partial<NodeAgentOptions> = {
+      edges: [new URL(url)],
       admission: new Admission("test", "another secret, as long"),
       log: { ...log, warn: refused.resolve },
     };

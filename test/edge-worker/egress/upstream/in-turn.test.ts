@@ -22,6 +22,7 @@ describe("isReachability()", () => {
       "timed-out",
       "command-unsupported",
       "edge-unavailable",
+      "platform-blocked",
     ]);
     expect(isReachability(new Error("any"))).toBe(false);
   });

@@ -183,7 +183,7 @@ describe("createRoutedEgress().connect() on a platform that blocks targets", () 
   it("fails at once without an upstream, and says why", async () => {
     const { direct, dial } = routed({ names: {} });
     expect(await (await dial(blockedAddress)).fate).toMatchObject({
-      reason: "host-unreachable",
+      reason: "platform-blocked",
       message: expect.stringContaining("in a test's range") as string,
     });
     expect(direct.dials).toHaveLength(0);
@@ -230,7 +230,7 @@ describe("createRoutedEgress().connect() on a platform that blocks targets", () 
     const { fate } = await dial();
     const cause = failed("connection-refused");
     direct.dials[0]?.fail(cause);
-    expect(await fate).toMatchObject({ reason: "host-unreachable", cause });
+    expect(await fate).toMatchObject({ reason: "platform-blocked", cause });
   });
 
   it.each(["denied", "name-not-found"] as const)("asks nobody after %s", async (reason) => {
