@@ -57,12 +57,13 @@ const DRAIN_POLL_MS = 50;
 
 /** Starts the agent on Node. @throws the listeners' own errors (EADDRINUSE, EACCES ...) */
 export async function serveAgent(options: NodeAgentOptions): Promise<RunningAgent> {
-  const { handshakeTimeoutMs } = options;
+  // No function below may use `options` as such: it would keep the plain passwords in memory.
+  const { admission, handshakeTimeoutMs } = options;
   checkDescriptorLimit(options.gate, options.log);
   const users = createUsers(await hashPasswords(options.users), createPasswordCrypto());
   const placeOf = (url: URL): EdgePlace => ({
     name: url.href,
-    dial: createDial(url, options.admission),
+    dial: createDial(url, admission),
   });
   const [first, ...others] = options.edges;
   const { door, gateway, uplinks, metrics } = createAgent({

@@ -154,7 +154,9 @@ describe("Edges", () => {
     const early = fateOf(edges.session());
     await clock.advance(11_000);
     expect(early.now).toMatchObject({ reason: "edge-unavailable" });
-    expect(String(early.now)).toContain("connect ECONNREFUSED");
+    expect(early.now).toMatchObject({
+      message: expect.stringContaining("connect ECONNREFUSED") as string,
+    });
     const late = fateOf(edges.session());
     edgeAt(1).mood = "answers";
     await clock.advance(4000);
