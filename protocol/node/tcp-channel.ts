@@ -89,7 +89,11 @@ export class TcpChannel implements ByteChannel, ReadTaker {
   abort(reason: unknown): void {
     // RST, so that whoever is at the other end does not take a cut transfer for a complete one.
     // By TLS there is only closing: Node throws at a reset.
-    if (this.#socket instanceof TLSSocket) this.#socket.destroy();
+    // Nor while a FIN behind all that was written is on its way: libuv refuses (EINVAL), and Node
+    // would never say "close".
+    const { writableEnded, writableFinished, writableLength } = this.#socket;
+    const isEnding = writableEnded && !writableFinished && writableLength === 0;
+    if (isEnding || this.#socket instanceof TLSSocket) this.#socket.destroy();
     else this.#socket.resetAndDestroy();
     this.#inbox.length = 0;
     this.#fail(reason);

@@ -17,6 +17,7 @@ const sockets: Socket[] = [];
 
 interface Connected {
   readonly channel: TcpChannel;
+  readonly socket: Socket;
   /** The far end. */
   readonly peer: Socket;
 }
@@ -48,7 +49,7 @@ const plain: Make = async () => {
 function connected(reader: SocketReader, peer: Socket): Connected {
   sockets.push(reader.socket, peer);
   peer.on("error", () => {});
-  return { channel: new TcpChannel(reader, WATCH_MS), peer };
+  return { channel: new TcpChannel(reader, WATCH_MS), socket: reader.socket, peer };
 }
 
 async function startServer() {
@@ -104,6 +105,17 @@ describe.each([
     peer.end();
     expect(await readAll(channel, pause)).toBe(sent.length);
     expect(await channel.read()).toBeNull();
+  });
+
+  it("lets go of its socket when it is aborted right behind its end", async () => {
+    const { channel, socket, peer } = await make();
+    const closed = once(socket, "close");
+    peer.end();
+    expect(await channel.read()).toBeNull();
+    await channel.end();
+    channel.abort(new Error("done"));
+    await closed;
+    expect(socket.destroyed).toBe(true);
   });
 
   it("holds a bounded number of bytes that nobody reads", async () => {
