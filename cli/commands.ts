@@ -92,6 +92,7 @@ export async function startAgent(
   const agent = await serveAgent({
     listen: settings.listen,
     ...(settings.admin ? { admin: settings.admin } : {}),
+    isPortShared: settings["reuse-port"],
     edges: settings.edge,
     ...(fallbacks ? { fallbackEdges: fallbacks } : {}),
     admission: createAdmission(settings["key-id"], readSecret(settings)),

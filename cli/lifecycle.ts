@@ -90,6 +90,7 @@ const problemByErrno: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: "this machine has no such address",
   EACCES: "this user may not use the port",
   ENOTFOUND: "the host name is unknown",
+  ENOTSUP: "this system cannot share a port (reuse-port)",
 };
 
 function listenProblem(error: unknown): string | undefined {

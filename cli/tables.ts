@@ -308,6 +308,11 @@ export const tables = {
   agent: {
     listen: clientPort,
     admin,
+    "reuse-port": {
+      schema: toggle,
+      fallback: false,
+      help: "Share the port with another agent that does so, which then can take it over (Linux)",
+    },
     edge: agentEdge,
     "fallback-edge": {
       schema: edgeUrls,

@@ -14,11 +14,12 @@ export interface Listener {
   destroy(): void;
 }
 
-/** Listens for clients. @throws the listener's own error (EADDRINUSE, EACCES ...) */
+/** Listens for clients, on a shared port if so. @throws as listenOn() */
 export async function listen(
   host: string,
   port: number,
   serve: (client: TcpChannel) => Promise<void>,
+  isShared = false,
 ): Promise<Listener> {
   const shared = new Uint8Array(SHARED_BYTES);
   const sockets = new Set<Socket>();
@@ -31,7 +32,7 @@ export async function listen(
     socket.on("close", () => sockets.delete(socket));
     void serve(new TcpChannel(reading));
   });
-  const bound = await listenOn(server, host, port);
+  const bound = await listenOn(server, host, port, isShared);
   return {
     host,
     port: bound,

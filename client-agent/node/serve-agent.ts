@@ -31,6 +31,8 @@ export interface UdpSettings extends AgentUdp {
 export interface NodeAgentOptions {
   readonly listen: Endpoint;
   readonly admin?: Endpoint;
+  /** Whether other agents of this user may listen at the same places. */
+  readonly isPortShared?: boolean;
   /** One or several, of which one is used at a time. */
   readonly edges: readonly [URL, ...URL[]];
   /** For what those cannot do, if there are any. */
@@ -82,10 +84,12 @@ export async function serveAgent(options: NodeAgentOptions): Promise<RunningAgen
   });
   const proxy = new HttpProxy({ clock: nodeClock, gateway, users, handshakeTimeoutMs });
   const { host, port } = options.listen;
-  const socks = await listen(host, port, (client) =>
-    door.serve(client, {
-      serve: (unread, enter) => proxy.serve(client, unread, enter),
-    }),
+  const socks = await listen(
+    host,
+    port,
+    (client) =>
+      door.serve(client, { serve: (unread, enter) => proxy.serve(client, unread, enter) }),
+    options.isPortShared,
   );
   const admin = await serveAdminBeside(socks, options, metrics);
   const running = Promise.all(uplinks.map((each) => each.run()));
@@ -110,12 +114,12 @@ export async function serveAgent(options: NodeAgentOptions): Promise<RunningAgen
 
 async function serveAdminBeside(
   socks: { destroy(): void },
-  { admin }: NodeAgentOptions,
+  { admin, isPortShared }: NodeAgentOptions,
   metrics: Parameters<typeof serveAdmin>[2],
 ): Promise<AdminServer | undefined> {
   if (!admin) return undefined;
   try {
-    return await serveAdmin(admin.host, admin.port, metrics);
+    return await serveAdmin(admin.host, admin.port, metrics, isPortShared);
   } catch (error) {
     // Nothing may stay open when the start fails.
     socks.destroy();

@@ -19,6 +19,7 @@ export async function serveAdmin(
   host: string,
   port: number,
   metrics: Exposition,
+  isShared = false,
 ): Promise<AdminServer> {
   const app = new Hono();
   app.get("/healthz", (context) => context.text("ok\n"));
@@ -26,7 +27,7 @@ export async function serveAdmin(
     context.body(await metrics.text(), 200, { "content-type": metrics.contentType }),
   );
   const server = createServer(requestListener((request) => app.fetch(request)));
-  const bound = await listenOn(server, host, port);
+  const bound = await listenOn(server, host, port, isShared);
   return {
     host,
     port: bound,

@@ -10,11 +10,21 @@ export function requestListener(
   return (request, response) => void listener(request, response);
 }
 
-/** Listens and gives the port, which matters when `port` is 0. @throws EADDRINUSE, EACCES ... */
-export function listenOn(server: Server, host: string, port: number): Promise<number> {
+/**
+ * Listens and gives the port, which matters when `port` is 0. A shared port may be listened on by
+ * other processes of this user, if they share it as well (SO_REUSEPORT).
+ *
+ * @throws EADDRINUSE, EACCES, ENOTSUP where ports cannot be shared ...
+ */
+export function listenOn(
+  server: Server,
+  host: string,
+  port: number,
+  isShared = false,
+): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
-    server.listen(port, host, () => {
+    server.listen({ port, host, reusePort: isShared }, () => {
       server.off("error", reject);
       resolve((server.address() as AddressInfo).port);
     });
