@@ -32,6 +32,16 @@ export const edgeLimits: EdgeLimits = {
   maxCarriers: 4,
 };
 
+/** What one carrier may use up before the agent hands it over; 0: without end. */
+export interface CarrierBudget {
+  readonly maxOpens: number;
+  /** Milliseconds. */
+  readonly maxAge: number;
+}
+
+/** Where a message is served by a process, or is an event of its own, nothing is used up. */
+export const endlessBudget: CarrierBudget = { maxOpens: 0, maxAge: 0 };
+
 /** What stays the same in every HELLO of an edge. */
 export function helloOf(
   limits: EdgeLimits,
@@ -39,10 +49,20 @@ export function helloOf(
   capabilities: number,
   runtime: string,
   place: string,
+  budget: CarrierBudget = endlessBudget,
 ): Omit<Hello, "session"> {
   // Each carrier keeps what it has in flight; half of the memory is for what nobody has read. A
   // session that ends with its carrier has one alone (PROTOCOL.md section 10).
   const keepable = Math.floor(resumeMemory / 2 / limits.carrierWindow);
   const maxCarriers = resumeWindow === 0 ? 1 : Math.max(1, Math.min(limits.maxCarriers, keepable));
-  return { ...emptyHello, ...limits, maxCarriers, resumeWindow, capabilities, runtime, place };
+  return {
+    ...emptyHello,
+    ...limits,
+    ...budget,
+    maxCarriers,
+    resumeWindow,
+    capabilities,
+    runtime,
+    place,
+  };
 }

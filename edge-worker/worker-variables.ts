@@ -100,6 +100,9 @@ export const workerVariables = v.object({
   // Cloudflare establishes six connections at once for an invocation, and lets the rest wait
   // without a word; fetch() to the resolver needs one.
   MAX_DIALS: v.optional(count(1, 65_535, "dials"), "5"),
+  // Of the 50 subrequests that an invocation has on the Free plan some go to the resolver.
+  MAX_OPENS: v.optional(count(0, 1_000_000, "streams"), "40"),
+  MAX_AGE_S: v.optional(count(0, 604_800, "seconds"), "0"),
   HAS_IPV6: v.optional(SWITCH, "true"),
   RESUME_WINDOW_S: v.optional(count(0, 86_400, "seconds"), "60"),
   RESUME_MEMORY_MIB: v.optional(count(2, 64, "MiB"), "8"),

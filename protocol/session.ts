@@ -123,6 +123,11 @@ export class Session implements LinkHost {
     return this.#window.received;
   }
 
+  /** Streams that we have opened in all. */
+  get openedCount(): number {
+    return this.#lastStreamId;
+  }
+
   /** Whether open() has a link to use. */
   get isOpen(): boolean {
     return this.#carriers.pick() !== undefined;

@@ -1,6 +1,6 @@
 import { Backoff, REFUSED, UNREACHABLE } from "./backoff.ts";
 import type { Carrier, CarrierEvents } from "./carrier.ts";
-import { type Clock, pause } from "./clock.ts";
+import { type Cancel, type Clock, pause } from "./clock.ts";
 import { CarrierError, messageOf, ProtocolError, StreamError } from "./errors.ts";
 import type { Hello } from "./hello.ts";
 import { Link } from "./link.ts";
@@ -37,6 +37,10 @@ export interface UplinkOptions {
 const SESSION_WAIT_MS = 10_000;
 /** A carrier that lasted this long, or carried something, was a success: its loss needs no pause. */
 const STEADY_MS = 1000;
+/** What of its budget a carrier may use up before the next one is dialled. */
+const SPENT_SHARE = 0.8;
+/** How long a carrier that was handed over may serve the streams it has: until its edge ends it. */
+const HANDOVER_DRAIN_MS = 4_294_967_295;
 /** What the agent keeps, to send it again: more than any edge lets it have in flight. */
 const RESUME_MEMORY = 67_108_864;
 
@@ -66,6 +70,9 @@ export class Uplink {
   #failure = "it was not reached yet";
   /** Carriers to keep. */
   #wanted: number;
+  /** Wakes when the current session comes of age. */
+  #cancelAging: Cancel = () => {};
+  #isAged = false;
   /** How long the last HELLO was waited for. */
   #helloMs: number | undefined;
 
@@ -104,7 +111,14 @@ export class Uplink {
 
   /** A session to open streams in. @throws StreamError "edge-unavailable" after 10 s without one */
   session(): Promise<Session> {
-    if (this.#current?.isOpen) return Promise.resolve(this.#current);
+    const current = this.#current;
+    if (current?.isOpen) {
+      if (this.#isSpent(current)) this.#wake();
+      const { maxOpens } = current.remote;
+      // Its edge could not serve one stream more: the next session takes it.
+      const isUsedUp = isHandedOver(current) && maxOpens > 0 && current.openedCount >= maxOpens;
+      if (!isUsedUp) return Promise.resolve(current);
+    }
     if (this.#stopping.signal.aborted) {
       return Promise.reject(new StreamError("edge-unavailable", "The agent is stopping"));
     }
@@ -133,6 +147,7 @@ export class Uplink {
   /** Ends the streams and their carriers, and dials no more. */
   stop(): void {
     this.#stopping.abort();
+    this.#cancelAging();
     const unavailable = new StreamError("edge-unavailable", "The agent is stopping");
     for (const { reject } of this.#waiting) reject(unavailable);
     this.#greeting?.close("The agent has stopped");
@@ -145,8 +160,16 @@ export class Uplink {
 
   #lacksCarrier(): boolean {
     const session = this.#current;
-    if (!session) return true;
+    if (!session || this.#isSpent(session)) return true;
     return session.openLinkCount < Math.min(this.#wanted, session.maxCarriers);
+  }
+
+  /** Whether most of what the edge grants the session's one carrier is used up. */
+  #isSpent(session: Session): boolean {
+    if (!isHandedOver(session)) return false;
+    const { maxOpens } = session.remote;
+    const areOpensSpent = maxOpens > 0 && session.openedCount >= Math.ceil(maxOpens * SPENT_SHARE);
+    return areOpensSpent || this.#isAged;
   }
 
   /** Resolves when something has changed that may need a carrier. */
@@ -192,7 +215,7 @@ export class Uplink {
       open({ message: () => {}, closed: () => {} }).close(CloseCode.GoingAway, "");
       throw new CarrierError("ERR_CARRIER_LOST", "The agent is stopping");
     }
-    const joined = this.#current;
+    const joined = this.#current && this.#isSpent(this.#current) ? undefined : this.#current;
     const carrier = joined?.nextCarrier() ?? 1;
     const session = joined ? this.#token : new Uint8Array();
     const greeted = Promise.withResolvers<void>();
@@ -262,8 +285,23 @@ export class Uplink {
       closed: (reason) => this.#ended(session, reason),
     });
     this.#sessions.add(session);
+    const before = this.#current;
     this.#current = session;
+    this.#watchAge(session);
+    // Its streams go on there until the last has ended.
+    before?.drain(HANDOVER_DRAIN_MS, "The next carrier takes the new streams");
     return session;
+  }
+
+  #watchAge(session: Session): void {
+    const { maxAge } = session.remote;
+    this.#cancelAging();
+    this.#isAged = false;
+    if (maxAge === 0 || !isHandedOver(session)) return;
+    this.#cancelAging = this.#options.clock.after(maxAge * SPENT_SHARE, () => {
+      this.#isAged = session === this.#current;
+      this.#wake();
+    });
   }
 
   /** Streams on the old carrier end in their own time; new ones need another. */
@@ -320,4 +358,9 @@ export class Uplink {
     this.#current = undefined;
     if (session.linkCount === 0) session.close("The edge does not know the session any more");
   }
+}
+
+/** Whether a session has one carrier alone, so that only the next session can relieve it. */
+function isHandedOver(session: Session): boolean {
+  return !session.isResumable;
 }

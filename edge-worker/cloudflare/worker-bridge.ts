@@ -3,7 +3,7 @@ import { Bridge } from "../bridge.ts";
 import { capabilitiesOf } from "../egress/egress.ts";
 import { createCloudflareTargets } from "../egress/upstream/cloudflare-targets.ts";
 import { createUpstreams } from "../egress/upstream/create-upstreams.ts";
-import { edgeLimits, helloOf, noResumption } from "../limits.ts";
+import { edgeLimits, endlessBudget, helloOf, noResumption } from "../limits.ts";
 import { Tally } from "../tally.ts";
 import type { UsageStore } from "../users/usage.ts";
 import { Users } from "../users/users.ts";
@@ -22,7 +22,9 @@ export function createWorkerBridge(
   place: string,
 ): Bridge {
   const resolver = createWorkerResolver(settings);
-  const resumption = settings.bridge === "stateless" ? noResumption : settings.resumption;
+  const isStateless = settings.bridge === "stateless";
+  const resumption = isStateless ? noResumption : settings.resumption;
+  const budget = isStateless ? settings.budget : endlessBudget;
   const { egress } = createUpstreams(settings.upstreams, {
     clock: workerClock,
     log,
@@ -41,7 +43,7 @@ export function createWorkerBridge(
     users,
     egress,
     connectTimeoutMs: settings.connectTimeoutMs,
-    hello: helloOf(edgeLimits, resumption, capabilitiesOf(egress), "workerd", place),
+    hello: helloOf(edgeLimits, resumption, capabilitiesOf(egress), "workerd", place, budget),
     resumeMemory: resumption.resumeMemory,
   });
 }

@@ -3,7 +3,7 @@ import type { Log } from "../../protocol/log.ts";
 import type { Fetch } from "../egress/dns/doh-client.ts";
 import type { Outbound } from "../egress/outbound.ts";
 import type { UpstreamSettings } from "../egress/upstream/upstream-settings.ts";
-import type { Resumption } from "../limits.ts";
+import type { CarrierBudget, Resumption } from "../limits.ts";
 import type { Access } from "../users/access.ts";
 import {
   accessOfWorker,
@@ -28,6 +28,8 @@ export interface WorkerSettings extends Omit<Outbound, "bind"> {
   readonly connectTimeoutMs: number;
   /** Targets that may be dialled at once; more wait for their turn. */
   readonly maxDials: number;
+  /** What one carrier of the stateless bridge may use up. */
+  readonly budget: CarrierBudget;
   /** False where the Worker runs on a machine without IPv6. */
   readonly hasIpv6: boolean;
   readonly resumption: Resumption;
@@ -70,6 +72,7 @@ export async function readSettings(env: WorkerEnv, log: Log): Promise<WorkerSett
       allowPrivate: variables.ALLOW_PRIVATE,
       connectTimeoutMs: variables.CONNECT_TIMEOUT_MS,
       maxDials: variables.MAX_DIALS,
+      budget: { maxOpens: variables.MAX_OPENS, maxAge: variables.MAX_AGE_S * 1000 },
       hasIpv6: variables.HAS_IPV6,
       resumption: {
         resumeWindow: variables.RESUME_WINDOW_S,

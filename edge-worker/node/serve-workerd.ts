@@ -36,6 +36,8 @@ export interface WorkerdEdgeOptions {
   readonly maxDials: number;
   readonly resumption?: Resumption;
   readonly bridge: "durable" | "stateless";
+  /** Streams of one carrier of the stateless bridge. */
+  readonly maxOpens?: number;
   /** Ways out behind this edge. */
   readonly upstreams?: UpstreamEntries;
   /** False to have the Worker behave as at Cloudflare, which keeps it off its own ranges. */

@@ -20,7 +20,7 @@ async function start(...args: readonly string[]): Promise<RunningCommand> {
 /** Clients that come one after the other until they are told to end; what became of them. */
 function keepComing(port: number) {
   const counts = { served: 0, refused: 0, reset: 0 };
-  let isOver = false;
+  const state = { isOver: false };
   const waiters = new Set<{ readonly count: number; readonly resolve: () => void }>();
   const come = async (): Promise<void> => {
     const socket = connect(port, "127.0.0.1");
@@ -36,7 +36,7 @@ function keepComing(port: number) {
     socket.destroy();
   };
   const ended = (async () => {
-    while (!isOver) {
+    while (!state.isOver) {
       await come();
       for (const { count, resolve } of waiters) if (counts.served >= count) resolve();
     }
@@ -47,7 +47,7 @@ function keepComing(port: number) {
     more: (count: number) =>
       new Promise<void>((resolve) => waiters.add({ count: counts.served + count, resolve })),
     end: async () => {
-      isOver = true;
+      state.isOver = true;
       await ended;
     },
   };

@@ -50,4 +50,10 @@ describe("helloOf()", () => {
     const hello = helloOf(edgeLimits, resumptionDefaults, capabilities, "node", "");
     expect(hello).toMatchObject({ capabilities, resumeWindow: 60 });
   });
+
+  it("says what one carrier can give, and that there is no end to it otherwise", () => {
+    const budget = { maxOpens: 40, maxAge: 5000 };
+    expect(helloOf(edgeLimits, noResumption, 0, "", "", budget)).toMatchObject(budget);
+    expect(helloOf(edgeLimits, noResumption, 0, "", "")).toMatchObject({ maxOpens: 0, maxAge: 0 });
+  });
 });

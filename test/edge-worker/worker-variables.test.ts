@@ -34,6 +34,8 @@ describe("parseWorkerVariables()", () => {
       CONNECT_TIMEOUT_MS: 15_000,
       MAX_DIALS: 5,
       HAS_IPV6: true,
+      MAX_OPENS: 40,
+      MAX_AGE_S: 0,
       RESUME_WINDOW_S: 60,
       RESUME_MEMORY_MIB: 8,
       DNS_URL: ["https://cloudflare-dns.com/dns-query"],

@@ -1,5 +1,6 @@
 import type { Dial } from "../../protocol/uplink.ts";
 import { CarrierError } from "../../protocol/errors.ts";
+import type { Hello } from "../../protocol/hello.ts";
 import { Link } from "../../protocol/link.ts";
 import { type IncomingStream, Session } from "../../protocol/session.ts";
 import { type CarrierPair, carrierPair } from "./carrier-pair.ts";
@@ -16,6 +17,8 @@ export type Mood = "answers" | "says nothing" | "refuses" | "is out of reach" | 
 export class FakeEdge {
   readonly #clock: FakeClock;
   mood: Mood = "answers";
+  /** What its HELLO says beside the usual. */
+  hello: Partial<Hello> = {};
   /** How long a message is under way to it or from it. */
   delayMs = 0;
   /** Called when a carrier is there, before the dial is told. */
@@ -51,7 +54,7 @@ export class FakeEdge {
       {
         clock: this.#clock,
         speaksFirst: false,
-        hello: () => helloWith({ runtime: "fake" }),
+        hello: () => helloWith({ runtime: "fake", ...this.hello }),
         greet: (remote, link) => {
           const session = new Session({
             clock: this.#clock,

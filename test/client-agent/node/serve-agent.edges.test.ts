@@ -17,7 +17,7 @@ import { startEcho } from "../../support/echo-target.ts";
 import { edgeDoor } from "../../support/edge-door.ts";
 import { recordedLog } from "../../support/log.ts";
 import { openGate } from "../../support/open-gate.ts";
-import { readExactly, socksConnect } from "../../support/socks-client.ts";
+import { readExactly, readToEnd, socksConnect } from "../../support/socks-client.ts";
 import { udpSettings } from "../../support/udp-settings.ts";
 
 const key = { id: "test", secret: "a secret long enough" };
@@ -96,5 +96,18 @@ describe("serveAgent() with a fallback edge", () => {
     client.write(Uint8Array.of(5, 1, 0, 5, 3, 0, 1, 0, 0, 0, 0, 0, 0));
     expect([...(await readExactly(client, 4))]).toEqual([5, 0, 5, 0]);
     client.destroy();
+  });
+});
+
+describe("serveAgent() while its edge stops", () => {
+  it("keeps a stream that ends within the edge's time, with sessions that can be resumed", async () => {
+    const echo = await startEcho();
+    const edge = await startEdge({ resumption: { resumeWindow: 60, resumeMemory: 8_388_608 } });
+    const agent = await startAgent({ edges: [urlOf(edge)] });
+    const { socket } = await socksConnect(agent.listen.port, "127.0.0.1", echo);
+    const stopped = edge.stop(300_000);
+    socket.end("to the very end");
+    expect((await readToEnd(socket)).toString()).toBe("to the very end");
+    await stopped;
   });
 });
