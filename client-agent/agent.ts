@@ -57,7 +57,7 @@ const hello: Hello = {
   ...emptyHello,
   streamWindow: 262_144,
   sessionWindow: 67_108_864,
-  carrierWindow: 1_048_576,
+  carrierWindow: 16_777_216,
   // The edge says for how long it keeps a session.
   resumeWindow: 86_400,
 };

@@ -20,14 +20,14 @@ export interface Resumption {
   readonly resumeMemory: number;
 }
 
-export const resumptionDefaults: Resumption = { resumeWindow: 60, resumeMemory: 8_388_608 };
+export const resumptionDefaults: Resumption = { resumeWindow: 60, resumeMemory: 33_554_432 };
 /** What a plain Worker does: nothing of it outlives its WebSocket. */
 export const noResumption: Resumption = { resumeWindow: 0, resumeMemory: 0 };
 
 export const edgeLimits: EdgeLimits = {
   streamWindow: 262_144,
   sessionWindow: 33_554_432,
-  carrierWindow: 1_048_576,
+  carrierWindow: 16_777_216,
   maxStreams: 4096,
   maxCarriers: 4,
 };
@@ -42,6 +42,9 @@ export interface CarrierBudget {
 /** Where a message is served by a process, or is an event of its own, nothing is used up. */
 export const endlessBudget: CarrierBudget = { maxOpens: 0, maxAge: 0 };
 
+/** Of this, a carrier may have a quarter in flight while others are busy. */
+const MEMORY_PER_CARRIER = 2_097_152;
+
 /** What stays the same in every HELLO of an edge. */
 export function helloOf(
   limits: EdgeLimits,
@@ -51,9 +54,9 @@ export function helloOf(
   place: string,
   budget: CarrierBudget = endlessBudget,
 ): Omit<Hello, "session"> {
-  // Each carrier keeps what it has in flight; half of the memory is for what nobody has read. A
-  // session that ends with its carrier has one alone (PROTOCOL.md section 10).
-  const keepable = Math.floor(resumeMemory / 2 / limits.carrierWindow);
+  // Carriers share the memory for what they have in flight, and each is sure of a part that is worth
+  // having. A session that ends with its carrier has one alone (PROTOCOL.md section 10).
+  const keepable = Math.floor(resumeMemory / MEMORY_PER_CARRIER);
   const maxCarriers = resumeWindow === 0 ? 1 : Math.max(1, Math.min(limits.maxCarriers, keepable));
   return {
     ...emptyHello,

@@ -2,8 +2,8 @@ import { ReceiveWindow } from "./credit.ts";
 
 /** Frames after which an ACK is due, so that a sender of small ones can forget them in time. */
 const FRAMES_PER_ACK = 256;
-/** Payload after which it is, however large the window: a sender may keep less in flight. */
-const BYTES_PER_ACK = 262_144;
+/** Payload after which it is: below what a sender has in flight at least, less a datagram. */
+const BYTES_PER_ACK = 196_608;
 
 /** Counts what arrives on one carrier, and tells when the peer is owed an ACK. */
 export class Arrivals {

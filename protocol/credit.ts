@@ -1,7 +1,7 @@
 import { ProtocolError } from "./errors.ts";
 
 /**
- * How far we may send: of one stream, of a session, or (its limit made by ACKs) of a carrier.
+ * How far we may send: of one stream, or of a session.
  * Offsets are absolute (PROTOCOL.md section 6), so that a CREDIT told twice changes nothing.
  */
 export class SendWindow {
@@ -34,7 +34,9 @@ export class SendWindow {
 
 /** How far the peer may send, and when to tell it that it may send further. */
 export class ReceiveWindow {
-  readonly #size: number;
+  #size: number;
+  /** What is worth a CREDIT however much the peer has left. */
+  #part = Infinity;
   #received = 0;
   #consumed = 0;
   #limit: number;
@@ -51,6 +53,21 @@ export class ReceiveWindow {
   /** Bytes that have arrived and are still in our memory. */
   get held(): number {
     return this.#received - this.#consumed;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Bytes that are in our memory or may still come there. */
+  get outstanding(): number {
+    return this.#limit - this.#consumed;
+  }
+
+  /** From now on grants `size` bytes, in parts of `part` at most. What was granted stays so. */
+  resize(size: number, part: number): void {
+    this.#size = size;
+    this.#part = part;
   }
 
   /** Counts bytes of a DATA frame. @throws ProtocolError when the peer had no credit for them */
@@ -73,16 +90,18 @@ export class ReceiveWindow {
   /**
    * Once there is as much to grant as the peer has left: half a window at a time while readers keep
    * up, so that CREDIT frames stay rare and the sender never stops for one. When unread bytes fill
-   * most of the window it is less, or streams that stand still would stop all others.
+   * most of the window it is less, or streams that stand still would stop all others. A window that
+   * was resized is granted in smaller parts.
    */
   get isGrantDue(): boolean {
     const due = this.#consumed + this.#size - this.#limit;
-    return due > 0 && due >= this.#limit - this.#received;
+    return due > 0 && due >= Math.min(this.#part, this.#limit - this.#received);
   }
 
   /** The fields of the CREDIT to send now. */
   grant(): { received: number; limit: number } {
-    this.#limit = this.#consumed + this.#size;
+    // Never back: what was granted when the window was larger is granted.
+    this.#limit = Math.max(this.#limit, this.#consumed + this.#size);
     return { received: this.#received, limit: this.#limit };
   }
 }

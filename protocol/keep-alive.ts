@@ -81,11 +81,12 @@ export class KeepAlive {
     this.#schedule(QUICK_TICK_MS);
   }
 
-  /** A PONG arrived with the stamp that we sent: the time of the PING in microseconds. */
-  answered(stamp: Uint8Array): void {
+  /** Takes the stamp of a PONG, the time of our PING in microseconds, and tells the round trip. */
+  answered(stamp: Uint8Array): number {
     const elapsedMs = this.#clock.now() - new ByteReader(stamp).u64() / 1000;
     if (elapsedMs < 0) throw new ProtocolError("ERR_FRAME_FIELD", "Cannot take PONG: never sent");
     this.#roundTripMs = elapsedMs;
+    return elapsedMs;
   }
 
   stop(): void {

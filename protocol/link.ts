@@ -12,6 +12,7 @@ import {
 import type { Hello } from "./hello.ts";
 import { KeepAlive } from "./keep-alive.ts";
 import { Outbox, type OutboxHost } from "./outbox.ts";
+import { RoundTrip } from "./round-trip.ts";
 import type { DatagramFrame, Stream, StreamPort } from "./stream.ts";
 import { CloseCode, FrameType, GoAwayReason, PROTOCOL_VERSION } from "./wire.ts";
 
@@ -53,6 +54,8 @@ export class Link implements StreamPort, CarrierEvents {
   readonly #options: LinkOptions;
   readonly #carrier: Carrier;
   readonly #keepAlive: KeepAlive;
+  readonly #roundTrip = new RoundTrip();
+  readonly #beganAt: number;
   readonly #outbox: Outbox;
   #host: LinkHost | undefined;
   #isDraining = false;
@@ -62,9 +65,11 @@ export class Link implements StreamPort, CarrierEvents {
   /** `open` starts the carrier with this link as its events. */
   constructor(options: LinkOptions, open: (events: CarrierEvents) => Carrier) {
     this.#options = options;
+    this.#beganAt = options.clock.now();
     this.#carrier = open(this);
     this.#outbox = new Outbox(
       options.clock,
+      this.#roundTrip,
       {
         send: (message, done) => this.#carrier.send(message, done),
         leavesBytes: () => this.#carrier.leavesBytes === true,
@@ -93,9 +98,9 @@ export class Link implements StreamPort, CarrierEvents {
     return this.#keepAlive.silentMs;
   }
 
-  /** Last measured round trip, in milliseconds; undefined before the first PONG. */
+  /** The least round trip of late, in milliseconds; undefined when none was measured. */
   get roundTripMs(): number | undefined {
-    return this.#keepAlive.roundTripMs;
+    return this.#roundTrip.minMs;
   }
 
   /** Whether new streams belong elsewhere. */
@@ -212,7 +217,7 @@ export class Link implements StreamPort, CarrierEvents {
       case FrameType.Ping:
         return this.#answerPing(frame.stamp);
       case FrameType.Pong:
-        return this.#keepAlive.answered(frame.stamp);
+        return this.#time(this.#keepAlive.answered(frame.stamp));
       case FrameType.Ack:
         return this.#outbox.acknowledged(frame.received, frame.frames);
       case FrameType.GoAway:
@@ -237,10 +242,15 @@ export class Link implements StreamPort, CarrierEvents {
       throw new ProtocolError("ERR_VERSION", text, { goAway: GoAwayReason.VersionMismatch });
     }
     this.#helloTimer();
+    if (this.#options.speaksFirst) this.#time(this.#options.clock.now() - this.#beganAt);
     this.#host = this.#options.greet(hello, this);
     if (!this.#options.speaksFirst) this.#outbox.sayHello(this.#options.hello());
     this.#outbox.open(this.#host, hello.carrierWindow);
     if (this.#host.retainedLimit > 0) this.#keepAlive.beQuick();
+  }
+
+  #time(elapsedMs: number): void {
+    this.#roundTrip.add(elapsedMs, this.#options.clock.now());
   }
 
   #handleGoAway(frame: Extract<Frame, { type: typeof FrameType.GoAway }>): void {

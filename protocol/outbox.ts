@@ -3,23 +3,23 @@ import { Backlog } from "./backlog.ts";
 import { ByteWriter } from "./bytes.ts";
 import { HEAD_ROOM } from "./carrier.ts";
 import type { Cancel, Clock } from "./clock.ts";
-import { SendWindow } from "./credit.ts";
+import type { SendWindow } from "./credit.ts";
 import { DatagramQueue } from "./datagram-queue.ts";
-import { ProtocolError } from "./errors.ts";
+import { Flight } from "./flight.ts";
 import { appendFrame, type Frame, isSessionFrame } from "./frame.ts";
 import type { Hello } from "./hello.ts";
 import { MESSAGE_BYTES, MessageMemory, TURN_BYTES } from "./message-memory.ts";
+import { type Retention, roomToKeep } from "./retention.ts";
+import type { RoundTrip } from "./round-trip.ts";
 import { Scheduler } from "./scheduler.ts";
 import { SentLog, type SentMessage } from "./sent-log.ts";
 import type { DatagramFrame, Stream } from "./stream.ts";
 import { FrameType } from "./wire.ts";
 
 /** What bounds the stream bytes of a carrier beside its own window. */
-export interface OutboxHost {
+export interface OutboxHost extends Retention {
   /** Bytes the session may still send, on any of its carriers. */
   readonly credit: SendWindow;
-  /** Bytes a carrier may keep to send them again; 0 when the session cannot be resumed. */
-  readonly retainedLimit: number;
   /** The CREDIT the session owes; undefined when it owes none. */
   grant(): { received: number; limit: number } | undefined;
 }
@@ -34,8 +34,6 @@ export interface OutboxActions {
   readonly overflow: () => void;
 }
 
-/** What is in flight waits in this process's memory too: the peer alone must not say how much. */
-const MAX_CARRIER_WINDOW = 16_777_216;
 /** Control frames that may wait for one turn of the event loop; beyond it the peer is flooding us. */
 const MAX_CONTROL_FRAMES = 65_536;
 /** An ACK is never later than this, so that its absence tells the sender of a dead carrier. */
@@ -46,7 +44,7 @@ const PINNED_SHARE = 4;
 /**
  * What waits to be sent on one carrier, and what was sent and may have to be sent again: batches
  * the frames of one turn of the event loop into messages, gives streams their turns, and keeps what
- * is in flight within the peer's carrier window. It outlives its carrier until another takes over.
+ * is in flight within bounds. It outlives its carrier until another takes over.
  */
 export class Outbox {
   readonly #clock: Clock;
@@ -58,11 +56,10 @@ export class Outbox {
   readonly #grants = new Set<Stream>();
   readonly #memory = new MessageMemory();
   readonly #datagrams: DatagramQueue;
-  readonly #inFlight = new SendWindow(0);
+  readonly #flight: Flight;
   readonly #backlog = new Backlog();
   readonly #log = new SentLog();
   #host: OutboxHost | undefined;
-  #carrierWindow = 0;
   #arrivals = new Arrivals(0);
   #ackTimer: Cancel | undefined;
   #isAckLate = false;
@@ -72,8 +69,9 @@ export class Outbox {
   /** Frames of the session in the message that is being written. */
   #frames = 0;
 
-  constructor(clock: Clock, actions: OutboxActions, datagramBytes?: number) {
+  constructor(clock: Clock, roundTrip: RoundTrip, actions: OutboxActions, datagramBytes?: number) {
     this.#clock = clock;
+    this.#flight = new Flight(clock, roundTrip);
     this.#actions = actions;
     this.#datagrams = new DatagramQueue(datagramBytes);
   }
@@ -95,13 +93,10 @@ export class Outbox {
     this.#flushSoon();
   }
 
-  /** The peer has said HELLO: streams may send, `carrierWindow` bytes ahead of its ACKs. */
+  /** The peer has said HELLO: streams may send, up to `carrierWindow` bytes ahead of its ACKs. */
   open(host: OutboxHost, carrierWindow: number): void {
     this.#host = host;
-    // What is in flight is kept as well: half of what may be kept is left for other frames.
-    const keepable = host.retainedLimit > 0 ? Math.floor(host.retainedLimit / 2) : Infinity;
-    this.#carrierWindow = Math.min(carrierWindow, MAX_CARRIER_WINDOW, keepable);
-    this.#inFlight.raise(this.#carrierWindow);
+    this.#flight.open(carrierWindow);
     this.#flushSoon();
   }
 
@@ -138,7 +133,7 @@ export class Outbox {
   datagram(frame: DatagramFrame): boolean {
     // One that can never be in flight would hold up all behind it.
     if (this.#isStopped) return false;
-    if (this.#host && frame.bytes.length > this.#carrierWindow) return false;
+    if (this.#host && frame.bytes.length > this.#flight.max) return false;
     const isTaken = this.#datagrams.push(frame);
     if (isTaken) this.#flushSoon();
     return isTaken;
@@ -167,12 +162,8 @@ export class Outbox {
 
   /** Takes an ACK. @throws ProtocolError when it speaks of what was never sent */
   acknowledged(received: number, frames: number): void {
-    if (received > this.#inFlight.offset) {
-      const text = `Cannot take an ACK of ${received} bytes: ${this.#inFlight.offset} were sent`;
-      throw new ProtocolError("ERR_FRAME_FIELD", text);
-    }
+    this.#flight.acknowledged(received, frames);
     if (this.#host?.retainedLimit) this.#log.acknowledge(frames);
-    this.#inFlight.raise(received + this.#carrierWindow);
     this.#flushSoon();
   }
 
@@ -225,6 +216,7 @@ export class Outbox {
   /** Sends a message whose frames of the session begin at `start`, and keeps those. */
   #post(message: Uint8Array<ArrayBuffer>, start: number): void {
     if (this.#frames > 0) this.#actions.traffic();
+    this.#flight.sent(this.#frames);
     const { buffer } = message;
     const giveBack = (): void => this.#memory.giveBack(buffer);
     if (!this.#host?.retainedLimit || this.#frames === 0)
@@ -258,7 +250,14 @@ export class Outbox {
   }
 
   #checkRetained(): void {
-    if (this.retained > (this.#host?.retainedLimit ?? Infinity)) this.#actions.overflow();
+    if (!this.#host || this.#host.retainedLimit === 0) return;
+    if (this.#host.retained > this.#host.retainedLimit) this.#actions.overflow();
+  }
+
+  /** Payload bytes that may be put in flight now. */
+  get #room(): number {
+    const { available, bytes } = this.#flight;
+    return this.#host ? Math.min(available, roomToKeep(this.#host, bytes)) : available;
   }
 
   #startAckTimer(): Cancel {
@@ -299,17 +298,16 @@ export class Outbox {
   #isBacklogReady(): boolean {
     const frame = this.#backlog.peek();
     if (!frame || !this.#host) return false;
-    if (frame.type === FrameType.Data && frame.bytes.length > 0)
-      return this.#inFlight.available > 0;
-    if (frame.type !== FrameType.Datagram || frame.bytes.length > this.#carrierWindow) return true;
-    return frame.bytes.length <= this.#inFlight.available;
+    if (frame.type === FrameType.Data && frame.bytes.length > 0) return this.#room > 0;
+    if (frame.type !== FrameType.Datagram || frame.bytes.length > this.#flight.max) return true;
+    return frame.bytes.length <= this.#room;
   }
 
   #appendBacklog(writer: ByteWriter): void {
     while (this.#isBacklogReady() && writer.length < MESSAGE_BYTES) {
       const frame = this.#backlog.peek();
       if (!frame) return;
-      const room = this.#inFlight.available;
+      const room = this.#room;
       if (frame.type === FrameType.Data && frame.bytes.length > room) {
         this.#append(writer, { ...frame, bytes: this.#backlog.cut(room) });
         continue;
@@ -324,7 +322,7 @@ export class Outbox {
     appendFrame(writer, frame);
     this.#frames++;
     if (frame.type === FrameType.Data || frame.type === FrameType.Datagram) {
-      this.#inFlight.advance(frame.bytes.length);
+      this.#flight.advance(frame.bytes.length);
     }
   }
 
@@ -347,12 +345,12 @@ export class Outbox {
   /** Most bytes the next DATA frame may hold; 0 when nobody waits or something must be granted first. */
   #nextDataBytes(): number {
     if (this.#scheduler.isEmpty || !this.#host) return 0;
-    return Math.max(0, Math.min(TURN_BYTES, this.#inFlight.available, this.#host.credit.available));
+    return Math.max(0, Math.min(TURN_BYTES, this.#room, this.#host.credit.available));
   }
 
   /** The datagram that fits into what may be in flight now. */
   #nextDatagram(): DatagramFrame | undefined {
-    return this.#host ? this.#datagrams.peek(this.#inFlight.available) : undefined;
+    return this.#host ? this.#datagrams.peek(this.#room) : undefined;
   }
 
   /** Before stream bytes: a datagram that comes late is worth less. */

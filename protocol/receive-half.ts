@@ -1,4 +1,4 @@
-import { ReceiveWindow } from "./credit.ts";
+import type { ReceiveWindow } from "./credit.ts";
 import { ProtocolError } from "./errors.ts";
 import type { PayloadMemory } from "./payload-memory.ts";
 
@@ -30,8 +30,8 @@ export class ReceiveHalf {
   #joinedLength = 0;
   #failure: unknown;
 
-  constructor(windowBytes: number, memory: PayloadMemory, onConsumed: (bytes: number) => void) {
-    this.#window = new ReceiveWindow(windowBytes);
+  constructor(window: ReceiveWindow, memory: PayloadMemory, onConsumed: (bytes: number) => void) {
+    this.#window = window;
     this.#memory = memory;
     this.#onConsumed = onConsumed;
   }

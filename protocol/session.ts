@@ -4,6 +4,7 @@ import type { Cancel } from "./clock.ts";
 import { ReceiveWindow, SendWindow } from "./credit.ts";
 import { CarrierError, ProtocolError, StreamError } from "./errors.ts";
 import type { Frame } from "./frame.ts";
+import { GrowingWindow, GrowthBudget } from "./growing-window.ts";
 import type { Hello } from "./hello.ts";
 import type { Link, LinkHost } from "./link.ts";
 import { PayloadMemory } from "./payload-memory.ts";
@@ -22,6 +23,7 @@ export interface IncomingStream {
 
 interface Entry {
   readonly stream: Stream;
+  readonly window: GrowingWindow;
   link: Link;
 }
 
@@ -41,6 +43,7 @@ export class Session implements LinkHost {
   readonly #carriers: Carriers;
   readonly #streams = new Map<number, Entry>();
   readonly #window: ReceiveWindow;
+  readonly #budget: GrowthBudget;
   readonly #memory = new PayloadMemory();
   readonly #ids: StreamIds;
   readonly #resumeMemory: number;
@@ -56,6 +59,7 @@ export class Session implements LinkHost {
     this.#options = options;
     this.credit = new SendWindow(remote.sessionWindow);
     this.#window = new ReceiveWindow(local.sessionWindow);
+    this.#budget = new GrowthBudget(local.sessionWindow, () => this.#window.held);
     // An agent that does not number its carriers cannot say which of them it has lost.
     const isNumbered = !options.accept || remote.carrier > 0;
     const seconds = isNumbered ? Math.min(local.resumeWindow, remote.resumeWindow) : 0;
@@ -81,7 +85,7 @@ export class Session implements LinkHost {
   }
 
   get retainedLimit(): number {
-    return this.isResumable ? Math.floor(this.#resumeMemory / this.maxCarriers) : 0;
+    return this.isResumable ? this.#resumeMemory : 0;
   }
 
   get streamCount(): number {
@@ -234,6 +238,7 @@ export class Session implements LinkHost {
   streamClosed(stream: Stream): void {
     const entry = this.#streams.get(stream.id);
     this.#streams.delete(stream.id);
+    entry?.window.close();
     if (entry) this.#carriers.countStreams(entry.link, -1);
   }
 
@@ -336,14 +341,15 @@ export class Session implements LinkHost {
   }
 
   #add(id: number, link: Link): Stream {
-    const stream = new Stream({
-      id,
-      port: link,
-      sendCredit: this.#options.remote.streamWindow,
-      receiveWindow: this.#options.local.streamWindow,
-      memory: this.#memory,
+    const { clock, local, remote } = this.#options;
+    const window = new GrowingWindow(local.streamWindow, {
+      clock,
+      budget: this.#budget,
+      roundTripMs: () => this.#streams.get(id)?.link.roundTripMs,
     });
-    this.#streams.set(id, { stream, link });
+    const sendCredit = remote.streamWindow;
+    const stream = new Stream({ id, port: link, sendCredit, window, memory: this.#memory });
+    this.#streams.set(id, { stream, window, link });
     this.#carriers.countStreams(link, 1);
     return stream;
   }

@@ -1,5 +1,6 @@
 import type { Address } from "./address.ts";
 import type { ByteChannel } from "./channel.ts";
+import type { ReceiveWindow } from "./credit.ts";
 import { type FailureReason, reasonOf, StreamError } from "./errors.ts";
 import type { Frame } from "./frame.ts";
 import type { PayloadMemory } from "./payload-memory.ts";
@@ -34,8 +35,8 @@ export interface StreamOptions {
   readonly port: StreamPort;
   /** Bytes we may send before the first CREDIT. */
   readonly sendCredit: number;
-  /** Bytes the peer may send before we grant more. */
-  readonly receiveWindow: number;
+  /** How far the peer may send. */
+  readonly window: ReceiveWindow;
   /** Where what has arrived waits. */
   readonly memory: PayloadMemory;
 }
@@ -61,11 +62,11 @@ export class Stream implements ByteChannel {
   #onFailed: ((reason: unknown) => void) | undefined;
   #onDatagram: DatagramHandler | undefined;
 
-  constructor({ id, port, sendCredit, receiveWindow, memory }: StreamOptions) {
+  constructor({ id, port, sendCredit, window, memory }: StreamOptions) {
     this.id = id;
     this.#port = port;
     this.#sending = new SendHalf(sendCredit);
-    this.#receiving = new ReceiveHalf(receiveWindow, memory, (bytes) => this.#port.consumed(bytes));
+    this.#receiving = new ReceiveHalf(window, memory, (bytes) => this.#port.consumed(bytes));
   }
 
   async read(): Promise<Uint8Array | null> {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { ReceiveWindow } from "../../protocol/credit.ts";
 import { PayloadMemory } from "../../protocol/payload-memory.ts";
 import { ReceiveHalf } from "../../protocol/receive-half.ts";
 import { hex } from "../support/hex.ts";
@@ -11,14 +12,18 @@ const code = (expected: string): unknown =>
 function half(windowBytes = 10): { half: ReceiveHalf; returned: () => number } {
   let sum = 0;
   return {
-    half: new ReceiveHalf(windowBytes, new PayloadMemory(), (bytes) => (sum += bytes)),
+    half: new ReceiveHalf(
+      new ReceiveWindow(windowBytes),
+      new PayloadMemory(),
+      (bytes) => (sum += bytes),
+    ),
     returned: () => sum,
   };
 }
 
 describe("ReceiveHalf", () => {
   it("joins small payloads once many wait, and gives back the same bytes", async () => {
-    const half = new ReceiveHalf(10_000, new PayloadMemory(), () => {});
+    const half = new ReceiveHalf(new ReceiveWindow(10_000), new PayloadMemory(), () => {});
     const sent = Array.from({ length: 5000 }, (_, i) => i % 251);
     for (const byte of sent) half.arrive(Uint8Array.of(byte));
     const chunks: Uint8Array[] = [];
@@ -30,7 +35,7 @@ describe("ReceiveHalf", () => {
   });
 
   it("never writes into a joined chunk that its reader has", async () => {
-    const half = new ReceiveHalf(10_000, new PayloadMemory(), () => {});
+    const half = new ReceiveHalf(new ReceiveWindow(10_000), new PayloadMemory(), () => {});
     for (let i = 0; i < 17; i++) half.arrive(Uint8Array.of(1));
     for (let i = 0; i < 16; i++) await half.read();
     const lent = await half.read();
@@ -174,7 +179,7 @@ describe("ReceiveHalf", () => {
 
   it("leaves alone what its reader may still be writing when it fails", async () => {
     const memory = new PayloadMemory();
-    const receiving = new ReceiveHalf(1_000_000, memory, () => {});
+    const receiving = new ReceiveHalf(new ReceiveWindow(1_000_000), memory, () => {});
     receiving.arrive(new Uint8Array(65_536).fill(1));
     const lent = await receiving.read();
     receiving.fail(new Error("gone"));

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { ReceiveWindow } from "../../protocol/credit.ts";
 import { StreamError } from "../../protocol/errors.ts";
 import type { Frame } from "../../protocol/frame.ts";
 import { PayloadMemory } from "../../protocol/payload-memory.ts";
@@ -29,7 +30,8 @@ function recorded(sendCredit = 10, receiveWindow = 10): Recorded {
     consumed: (bytes: number) => void calls.push(bytes),
     streamClosed: () => void calls.push("closed"),
   };
-  return { stream: new Stream({ id: 7, port, sendCredit, receiveWindow, memory }), frames, calls };
+  const window = new ReceiveWindow(receiveWindow);
+  return { stream: new Stream({ id: 7, port, sendCredit, window, memory }), frames, calls };
 }
 const sum = (calls: readonly (string | number)[]): number =>
   calls.reduce<number>((total, call) => total + (typeof call === "number" ? call : 0), 0);
