@@ -195,7 +195,7 @@ const resuming = {
   "resume-memory": {
     schema: count(2, 64),
     value: "mib",
-    fallback: 8,
+    fallback: 32,
     help: "MiB that such connections of one agent may hold",
   },
 } as const satisfies SettingsTable;

@@ -20,7 +20,7 @@ export interface BridgeOptions extends Omit<ServiceContext, "tenant" | "caller" 
 const EXPIRY_POLL_MS = 60_000;
 /** Sessions that may wait for a carrier at once, and how many times the memory of one they may hold. */
 const MAX_WAITING = 256;
-const WAITING_SHARES = 8;
+const WAITING_SHARES = 2;
 
 /**
  * The edge's side of its agents: joins carriers into sessions and serves each stream that an

@@ -105,7 +105,7 @@ export const workerVariables = v.object({
   MAX_AGE_S: v.optional(count(0, 604_800, "seconds"), "0"),
   HAS_IPV6: v.optional(SWITCH, "true"),
   RESUME_WINDOW_S: v.optional(count(0, 86_400, "seconds"), "60"),
-  RESUME_MEMORY_MIB: v.optional(count(2, 64, "MiB"), "8"),
+  RESUME_MEMORY_MIB: v.optional(count(2, 64, "MiB"), "32"),
   DNS_URL: v.optional(DNS_URLS, "https://cloudflare-dns.com/dns-query"),
   CLOUDFLARE_DNS_URL: v.optional(
     v.pipe(

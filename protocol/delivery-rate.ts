@@ -5,6 +5,8 @@ const MIN_SPAN_MS = 25;
 /** A rate that has not grown by this for so many spans is that of the network. */
 const GROWTH = 1.25;
 const FLAT_SPANS = 3;
+/** And then it has to grow by this to count as growing: carriers of one way take from each other. */
+const REGROWTH = 2;
 
 /** How fast a carrier delivers: the highest of the rates that were measured lately. */
 export class DeliveryRate {
@@ -48,7 +50,7 @@ export class DeliveryRate {
   }
 
   #compare(): void {
-    const hasGrown = this.#best >= this.#flatRate * GROWTH;
+    const hasGrown = this.#best >= this.#flatRate * (this.isFlat ? REGROWTH : GROWTH);
     this.#flatCount = hasGrown ? 0 : this.#flatCount + 1;
     if (hasGrown) this.#flatRate = this.#best;
   }

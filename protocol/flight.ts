@@ -11,13 +11,13 @@ const BATCH_BYTES = 196_608;
 const MAX_BYTES = 16_777_216;
 /** Bandwidth-delay products in flight: while more of it brings more, and after that. */
 const SEEKING = 2;
-const CRUISING = 1.25;
+const CRUISING = 1.125;
 /** While the queue on the way is let run dry, so that the round trip without it can be seen. */
 const DRAINING = 0.75;
 /** How long a carrier may be full before that; it takes about a round trip. */
 const FULL_MS = 8000;
 /** A shorter round trip is a matter of turns of event loops, and a coarse clock shows none. */
-const MIN_ROUND_TRIP_MS = 1;
+const MIN_ROUND_TRIP_MS = 2;
 /** A rate over less says more of the clock than of the network: on Workers it moves with I/O alone. */
 const MIN_SAMPLE_MS = 5;
 /** The way is another when its least round trip is longer by this. */
@@ -41,12 +41,12 @@ interface Marker {
  * product only makes a queue at the narrowest place of the way, in which a keystroke waits; less
  * leaves the way idle. Both factors are measured, much as BBR does it: the rate is the highest of
  * late, as ACKs tell of it, and the round trip the least of late. At first two products are in
- * flight, so that the rate can double with each round trip; once it grows no more, a quarter above
+ * flight, so that the rate can double with each round trip; once it grows no more, an eighth above
  * one: enough to find out when the way becomes wider. What is there of a queue is in the round trip
  * as well; so the queue is let run dry now and then, or it would count itself and grow.
  */
 export class Flight {
-  readonly #clock: Clock;
+  readonly #clock: Pick<Clock, "now">;
   readonly #roundTrip: RoundTrip;
   readonly #rate = new DeliveryRate();
   #max = 0;
@@ -61,7 +61,7 @@ export class Flight {
   #isDraining = false;
   #roundTripMs = Infinity;
 
-  constructor(clock: Clock, roundTrip: RoundTrip) {
+  constructor(clock: Pick<Clock, "now">, roundTrip: RoundTrip) {
     this.#clock = clock;
     this.#roundTrip = roundTrip;
     this.#clearAt = clock.now();

@@ -38,7 +38,7 @@ export class GrowthBudget {
 }
 
 export interface GrowingWindowOptions {
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, "now">;
   readonly budget: GrowthBudget;
   /** The least round trip of late; undefined when none was measured. */
   readonly roundTripMs: () => number | undefined;

@@ -31,7 +31,7 @@ interface Entry {
 const OPEN_OVERHEAD = HEADER_LENGTH + 512;
 /** Ids that may be passed over and come later: OPENs on a carrier that is slower, or was lost. */
 const MAX_GAPS = 4096;
-const RESUME_MEMORY = 8_388_608;
+const RESUME_MEMORY = 33_554_432;
 
 /**
  * All streams of one agent with one edge. Streams belong to the session and lean on one of its

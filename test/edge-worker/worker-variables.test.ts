@@ -37,7 +37,7 @@ describe("parseWorkerVariables()", () => {
       MAX_OPENS: 40,
       MAX_AGE_S: 0,
       RESUME_WINDOW_S: 60,
-      RESUME_MEMORY_MIB: 8,
+      RESUME_MEMORY_MIB: 32,
       DNS_URL: ["https://cloudflare-dns.com/dns-query"],
       UDP: "dns",
       UDP_IDLE_TIMEOUT_MS: 60_000,

@@ -14,7 +14,7 @@ const config: WorkerdConfig = {
   runnerPath: "/tmp/some folder/runner.sock",
   allowPrivate: false,
   connectTimeoutMs: 15_000,
-  resumption: { resumeWindow: 60, resumeMemory: 8_388_608 },
+  resumption: { resumeWindow: 60, resumeMemory: 33_554_432 },
   bridge: "durable",
   maxDials: 512,
   hasIpv6: false,

@@ -1,0 +1,132 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { Flight } from "../../protocol/flight.ts";
+import { RoundTrip } from "../../protocol/round-trip.ts";
+import { MAX_DATAGRAM } from "../../protocol/wire.ts";
+import { Arrivals } from "../../protocol/arrivals.ts";
+import { SEED } from "../support/arbitraries.ts";
+import { SimulatedLink } from "../support/simulated-link.ts";
+
+const FLOOR = 262_144;
+
+describe("Flight, on a simulated link", () => {
+  it.each([
+    [50, 200, 1, 0.95],
+    [200, 500, 1, 0.9],
+    [50, 200, 10, 0.95],
+    [20, 20, 1, 0.95],
+    [300, 5, 1, 0.9],
+  ])("fills %i ms and %i Mbit/s, with a clock of %i ms", (roundTripMs, mbit, tickMs, least) => {
+    const link = new SimulatedLink({ roundTripMs, megabitsPerSecond: mbit }, tickMs);
+    link.run(20 * roundTripMs);
+    expect(link.run(10_000).used).toBeGreaterThanOrEqual(least);
+  });
+
+  it.each([
+    [50, 200, 1],
+    [50, 200, 10],
+    [100, 100, 1],
+    [200, 500, 1],
+  ])(
+    "keeps the queue of %i ms and %i Mbit/s below a round trip, for minutes",
+    (rtt, mbit, tick) => {
+      const link = new SimulatedLink({ roundTripMs: rtt, megabitsPerSecond: mbit }, tick);
+      link.run(20 * rtt);
+      expect(link.run(120_000).queueMs).toBeLessThan(rtt);
+      expect(link.roundTrip.minMs).toBeLessThan(rtt * 1.3);
+    },
+  );
+
+  it("follows a link that becomes slower, and one that becomes faster", () => {
+    const way = { roundTripMs: 50, megabitsPerSecond: 200 };
+    const link = new SimulatedLink(way);
+    link.run(3000);
+    way.megabitsPerSecond = 50;
+    link.run(3000);
+    expect(link.flight.available + link.flight.bytes).toBeLessThan(800_000);
+    const slow = link.run(3000);
+    expect(slow.used).toBeGreaterThan(0.95);
+    expect(slow.queueMs).toBeLessThan(100);
+    way.megabitsPerSecond = 400;
+    link.run(3000);
+    expect(link.run(3000).used).toBeGreaterThan(0.95);
+  });
+
+  it("finds out within half a minute that the way has become longer", () => {
+    const way = { roundTripMs: 50, megabitsPerSecond: 200 };
+    const link = new SimulatedLink(way);
+    link.run(3000);
+    way.roundTripMs = 200;
+    link.run(30_000);
+    expect(link.run(5000).used).toBeGreaterThan(0.9);
+  });
+
+  it("remembers what the link can do while there is little to send", () => {
+    const link = new SimulatedLink({ roundTripMs: 50, megabitsPerSecond: 200 });
+    link.run(3000);
+    const before = link.flight.available + link.flight.bytes;
+    link.run(60_000, 1000);
+    const after = link.flight.available + link.flight.bytes;
+    expect(after).toBeGreaterThan(before * 0.75);
+    expect(link.run(1000).used).toBeGreaterThan(0.9);
+  });
+
+  it("never stops, whatever the link and the clock", () => {
+    const ways = fc.record({
+      roundTripMs: fc.integer({ min: 0, max: 400 }),
+      megabitsPerSecond: fc.integer({ min: 1, max: 1000 }),
+    });
+    const property = fc.property(ways, fc.integer({ min: 1, max: 20 }), (way, tickMs) => {
+      const link = new SimulatedLink(way, tickMs);
+      link.run(20 * way.roundTripMs + 4000);
+      const product = way.megabitsPerSecond * 125 * way.roundTripMs;
+      // Beyond the carrier window no link can be filled.
+      const least = product > 14_000_000 ? 0.2 : 0.7;
+      expect(link.run(2000 + 4 * way.roundTripMs).used).toBeGreaterThan(least);
+    });
+    fc.assert(property, { ...SEED, numRuns: 40 });
+  });
+});
+
+describe("Flight", () => {
+  const opened = (window: number): { flight: Flight; clock: { time: number } } => {
+    const clock = { time: 0 };
+    const flight = new Flight({ now: () => clock.time }, new RoundTrip());
+    flight.open(window);
+    return { flight, clock };
+  };
+
+  it("begins with 256 KiB, or the peer's window if that is less, and stays below 16 MiB", () => {
+    expect(opened(2 ** 31).flight.available).toBe(FLOOR);
+    expect(opened(2 ** 31).flight.max).toBe(16_777_216);
+    expect(opened(1000).flight.available).toBe(1000);
+  });
+
+  it("does not divide by a time that has not passed", () => {
+    const { flight } = opened(16_777_216);
+    for (let count = 1; count <= 100; count++) {
+      flight.advance(100_000);
+      flight.sent(1);
+      flight.acknowledged(count * 100_000, count);
+    }
+    expect(flight.available).toBe(FLOOR);
+  });
+
+  it("refuses an ACK of what was never sent [M-36], and passes over an old one", () => {
+    const { flight } = opened(16_777_216);
+    flight.advance(2000);
+    flight.sent(2);
+    flight.acknowledged(1500, 1);
+    flight.acknowledged(1000, 1);
+    expect(flight.bytes).toBe(500);
+    expect(() => flight.acknowledged(2001, 2)).toThrow(
+      expect.objectContaining({ code: "ERR_FRAME_FIELD" }),
+    );
+  });
+
+  it("leaves no room in which a datagram waits for an ACK that is not due", () => {
+    const arrivals = new Arrivals(16_777_216);
+    arrivals.payload(FLOOR - MAX_DATAGRAM + 1);
+    expect(arrivals.isAckDue).toBe(true);
+  });
+});
