@@ -17,7 +17,7 @@ const DRAINING = 0.75;
 /** How long a carrier may be full before that; it takes about a round trip. */
 const FULL_MS = 8000;
 /** A shorter round trip is a matter of turns of event loops, and a coarse clock shows none. */
-const MIN_ROUND_TRIP_MS = 2;
+const MIN_ROUND_TRIP_MS = 1;
 /** A rate over less says more of the clock than of the network: on Workers it moves with I/O alone. */
 const MIN_SAMPLE_MS = 5;
 /** The way is another when its least round trip is longer by this. */
@@ -146,7 +146,8 @@ export class Flight {
 
   #time(marker: Marker, now: number): void {
     marker.isTimed = true;
-    this.#roundTrip.add(now - marker.sentAt, now);
+    // No time at all is a clock that stood still: it says nothing of the network.
+    if (now > marker.sentAt) this.#roundTrip.add(now - marker.sentAt, now);
     const minMs = Math.max(this.#roundTrip.minMs ?? 0, MIN_ROUND_TRIP_MS);
     if (minMs > this.#roundTripMs * LONGER) this.#rate.restart();
     this.#roundTripMs = minMs;

@@ -76,12 +76,12 @@ describe("Flight, on a simulated link", () => {
       roundTripMs: fc.integer({ min: 0, max: 400 }),
       megabitsPerSecond: fc.integer({ min: 1, max: 1000 }),
     });
-    const property = fc.property(ways, fc.integer({ min: 1, max: 20 }), (way, tickMs) => {
+    const property = fc.property(ways, fc.integer({ min: 1, max: 5 }), (way, tickMs) => {
       const link = new SimulatedLink(way, tickMs);
       link.run(20 * way.roundTripMs + 4000);
       const product = way.megabitsPerSecond * 125 * way.roundTripMs;
-      // Beyond the carrier window no link can be filled.
-      const least = product > 14_000_000 ? 0.2 : 0.7;
+      // Beyond the carrier window no link can be filled, and the simulation itself takes 2 ms or so.
+      const least = product > 14_000_000 ? 0.2 : way.roundTripMs < 10 ? 0.4 : 0.75;
       expect(link.run(2000 + 4 * way.roundTripMs).used).toBeGreaterThan(least);
     });
     fc.assert(property, { ...SEED, numRuns: 40 });
