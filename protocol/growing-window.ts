@@ -4,7 +4,7 @@ import { ReceiveWindow } from "./credit.ts";
 /** A window grows when half of it was used within so many round trips. */
 const FAST_ROUND_TRIPS = 2;
 /**
- * And not for a shorter round trip: the first window serves 80 MB/s there. On one machine more of it
+ * And not for a shorter round trip, where it shrinks: the first window serves 80 MB/s there. On one machine more of it
  * would only take the processor's caches, and let a keystroke wait.
  */
 const MIN_ROUND_TRIP_MS = 3;
@@ -84,12 +84,15 @@ export class GrowingWindow extends ReceiveWindow {
     const now = this.#options.clock.now();
     const elapsedMs = now - this.#beganAt;
     const roundTripMs = this.#options.roundTripMs() ?? 0;
-    const fastMs = roundTripMs < MIN_ROUND_TRIP_MS ? 0 : FAST_ROUND_TRIPS * roundTripMs;
+    const isNear = roundTripMs < MIN_ROUND_TRIP_MS;
     const slowMs = Math.max(SLOW_MS, SLOW_ROUND_TRIPS * roundTripMs);
     const isUsed = this.#used * 2 >= this.size;
     if (!isUsed && elapsedMs < slowMs) return this.#account();
-    if (elapsedMs >= slowMs) this.#shrink(Math.floor(elapsedMs / slowMs));
-    else if (this.#isRead && elapsedMs < fastMs) this.#grow();
+    // Near: one that has grown by the round trip of a greeting, say, which took longer.
+    if (isNear || elapsedMs >= slowMs) this.#shrink(Math.max(1, Math.floor(elapsedMs / slowMs)));
+    else if (this.#isRead && elapsedMs < FAST_ROUND_TRIPS * roundTripMs) {
+      this.#grow();
+    }
     this.#beganAt = now;
     this.#used = 0;
     this.#isRead = false;

@@ -12,7 +12,7 @@ class Peer {
   readonly window: GrowingWindow;
 
   readonly budget: GrowthBudget;
-  readonly roundTripMs: number;
+  roundTripMs: number;
 
   constructor(budget: GrowthBudget, roundTripMs = 100) {
     this.budget = budget;
@@ -69,6 +69,15 @@ describe("GrowingWindow", () => {
       near.rounds(50);
       expect(near.window.size).toBe(FIRST);
     }
+  });
+
+  it("goes back when the round trip turns out to be short", () => {
+    const peer = new Peer(budgetOf(64_000));
+    peer.rounds(4);
+    expect(peer.window.size).toBe(16_000);
+    peer.roundTripMs = 1;
+    peer.rounds(50);
+    expect([peer.window.size, peer.budget.taken]).toEqual([FIRST, 0]);
   });
 
   it("stays where it is for a reader who never catches up", () => {
