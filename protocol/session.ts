@@ -31,7 +31,7 @@ interface Entry {
 const OPEN_OVERHEAD = HEADER_LENGTH + 512;
 /** Ids that may be passed over and come later: OPENs on a carrier that is slower, or was lost. */
 const MAX_GAPS = 4096;
-const RESUME_MEMORY = 33_554_432;
+const RESUME_MEMORY = 8_388_608;
 
 /**
  * All streams of one agent with one edge. Streams belong to the session and lean on one of its
@@ -62,8 +62,9 @@ export class Session implements LinkHost {
     this.#budget = new GrowthBudget(local.sessionWindow, () => this.#window.held);
     // An agent that does not number its carriers cannot say which of them it has lost.
     const isNumbered = !options.accept || remote.carrier > 0;
-    const seconds = isNumbered ? Math.min(local.resumeWindow, remote.resumeWindow) : 0;
-    this.#resumeWindowMs = seconds * 1000;
+    this.#resumeWindowMs = isNumbered
+      ? Math.min(local.resumeWindow, remote.resumeWindow) * 1000
+      : 0;
     this.#resumeMemory = resumeMemory;
     this.#ids = new StreamIds(this.isResumable ? MAX_GAPS : 0);
     this.#carriers = new Carriers({
@@ -188,8 +189,8 @@ export class Session implements LinkHost {
   open(command: number, address: Address, early: Uint8Array): { stream: Stream; sent: number } {
     const link = this.#carriers.pick();
     if (!link) throw new StreamError("edge-unavailable", "The session has no carrier");
-    if (this.#streams.size >= this.#options.remote.maxStreams) {
-      const { maxStreams } = this.#options.remote;
+    const { maxStreams, streamWindow } = this.#options.remote;
+    if (this.#streams.size >= maxStreams) {
       throw new StreamError("edge-unavailable", `The edge allows ${maxStreams} streams at once`);
     }
     if (this.#lastStreamId === MAX_STREAM_ID) {
@@ -199,7 +200,7 @@ export class Session implements LinkHost {
     const stream = this.#add(this.#lastStreamId, link);
     const sent = Math.min(
       early.length,
-      this.#options.remote.streamWindow,
+      streamWindow,
       Math.max(0, this.credit.available),
       MAX_PAYLOAD - OPEN_OVERHEAD,
     );
@@ -237,9 +238,10 @@ export class Session implements LinkHost {
 
   streamClosed(stream: Stream): void {
     const entry = this.#streams.get(stream.id);
+    if (!entry) return;
     this.#streams.delete(stream.id);
-    entry?.window.close();
-    if (entry) this.#carriers.countStreams(entry.link, -1);
+    entry.window.close();
+    this.#carriers.countStreams(entry.link, -1);
   }
 
   draining(link: Link, drainMs: number): void {
@@ -295,8 +297,7 @@ export class Session implements LinkHost {
 
   #handleOpen(frame: Extract<Frame, { type: typeof FrameType.Open }>, link: Link): void {
     const { accept, local } = this.#options;
-    if (!accept)
-      throw new ProtocolError("ERR_FRAME_STATE", "Cannot take OPEN: only the agent opens");
+    if (!accept) throw new ProtocolError("ERR_FRAME_STATE", "Cannot take OPEN: it is the agent's");
     if (!this.#ids.use(frame.streamId)) {
       throw new ProtocolError("ERR_STREAM_ID", `Cannot open stream ${frame.streamId} twice`);
     }
@@ -334,19 +335,15 @@ export class Session implements LinkHost {
       throw new ProtocolError("ERR_STREAM_ID", `Cannot take stream ${streamId} on this carrier`);
     }
     if (this.#ids.isUsed(streamId)) return undefined;
-    throw new ProtocolError(
-      "ERR_STREAM_ID",
-      `Cannot take a frame of stream ${streamId}: never opened`,
-    );
+    const text = `Cannot take a frame of stream ${streamId}: never opened`;
+    throw new ProtocolError("ERR_STREAM_ID", text);
   }
 
   #add(id: number, link: Link): Stream {
     const { clock, local, remote } = this.#options;
-    const window = new GrowingWindow(local.streamWindow, {
-      clock,
-      budget: this.#budget,
-      roundTripMs: () => this.#streams.get(id)?.link.roundTripMs,
-    });
+    const roundTripMs = (): number | undefined => this.#streams.get(id)?.link.roundTripMs;
+    const options = { clock, budget: this.#budget, roundTripMs };
+    const window = new GrowingWindow(local.streamWindow, options);
     const sendCredit = remote.streamWindow;
     const stream = new Stream({ id, port: link, sendCredit, window, memory: this.#memory });
     this.#streams.set(id, { stream, window, link });
@@ -373,10 +370,8 @@ export class Session implements LinkHost {
   /** Resets the streams that hold most until the rest is within bounds. */
   #shed(): void {
     if (this.held <= this.#resumeMemory) return;
-    const byUnread = [...this.#streams.values()].toSorted(
-      (a, b) => b.stream.unread - a.stream.unread,
-    );
-    for (const { stream } of byUnread) {
+    const streams = Array.from(this.#streams.values(), ({ stream }) => stream);
+    for (const stream of streams.toSorted((a, b) => b.unread - a.unread)) {
       if (this.held <= this.#resumeMemory) return;
       stream.abort(new StreamError("connection-reset", "Too much is unread to wait for a carrier"));
     }

@@ -212,7 +212,7 @@ describe("Carriers, ACK where a session can be resumed", () => {
     const peer = await RawPeer.greeted("agent", resumable, resumable);
     const { stream } = peer.session.open(1, to, none);
     const far = { ...to, host: `${"long.".repeat(48)}example` };
-    for (let sent = 0; sent < 20_000 && !peer.ended; sent++) {
+    for (let sent = 0; sent < 40_000 && !peer.ended; sent++) {
       peer.session.open(1, far, none).stream.abort(new Error("enough"));
       if (sent % 500 === 0) await peer.clock.run();
     }
