@@ -38,7 +38,11 @@ describe.skipIf(process.platform !== "linux").each(["node", "workerd"] as const)
       const command = await startCommand([...args, "--runtime", runtime, ...window], {
         EDGESOCKS_SECRET: SECRET,
       });
-      onTestFinished(() => void command.child.kill("SIGKILL"));
+      // Asked, not killed: only so does it end its workerd, too. The second signal ends it at once.
+      onTestFinished(async () => {
+        command.child.kill("SIGTERM");
+        await command.stop();
+      });
       const pid = runtime === "node" ? Number(command.child.pid) : workerdOf(command);
       return { command, pid };
     }
