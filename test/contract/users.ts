@@ -33,6 +33,11 @@ export function describeUsers(name: string, start: StartEdge, countsWindows: boo
     return { stream, answer: stream.answer() };
   };
 
+  /** A test of what is counted by the day or the minute, which is no test where that is refused. */
+  const itCounting = (behaviour: string, test: () => Promise<void>): void => {
+    if (countsWindows) it(behaviour, test);
+  };
+
   describe(`${name}, users`, () => {
     let edge: RunningEdge;
     let echo: Target;
@@ -152,7 +157,7 @@ export function describeUsers(name: string, start: StartEdge, countsWindows: boo
       await expect(connectAs(edge, id, key)).rejects.toThrow(/instead of a WebSocket/);
     });
 
-    it.runIf(countsWindows)("are cut off where their bytes of the day end", async () => {
+    itCounting("are cut off where their bytes of the day end", async () => {
       const { stream, answer } = open(await connectAs(edge, "daily"), echo.port);
       await answer;
       const writing = stream.write(new Uint8Array(1_000_000)).catch(() => {});
@@ -167,7 +172,7 @@ export function describeUsers(name: string, start: StartEdge, countsWindows: boo
       await expect(next).rejects.toMatchObject({ reason: "quota-exceeded" });
     });
 
-    it.runIf(countsWindows)("open no more streams in a minute than their limit", async () => {
+    itCounting("open no more streams in a minute than their limit", async () => {
       const agent = await connectAs(edge, "minute");
       // A minute of the clock may end in between: twice its number and one more is always too much.
       const fates = Array.from({ length: 7 }, () =>
@@ -179,30 +184,27 @@ export function describeUsers(name: string, start: StartEdge, countsWindows: boo
       expect(await Promise.all(fates)).toContain("quota-exceeded");
     });
 
-    it.runIf(countsWindows)(
-      "keep what they used from one start of the edge to the next",
-      async () => {
-        const stateFolder = tempFolder();
-        const access: AccessEntries = {
-          keys: [{ id: "daily", secret, "bytes-per-day": 1500 }],
-          rules: [],
-        };
-        const before = await start({ ...options(access), stateFolder });
-        const agent = await connectAs(before, "daily");
-        const { stream, answer } = open(agent, echo.port);
-        await answer;
-        await stream.write(new Uint8Array(1000));
-        expect(await stream.read()).not.toBeNull();
-        await agent.close();
-        await before.stop(1000);
-        const after = await start({ ...options(access), stateFolder });
-        try {
-          const next = open(await connectAs(after, "daily"), echo.port).answer;
-          await expect(next).rejects.toMatchObject({ reason: "quota-exceeded" });
-        } finally {
-          await after.stop(0);
-        }
-      },
-    );
+    itCounting("keep what they used from one start of the edge to the next", async () => {
+      const stateFolder = tempFolder();
+      const access: AccessEntries = {
+        keys: [{ id: "daily", secret, "bytes-per-day": 1500 }],
+        rules: [],
+      };
+      const before = await start({ ...options(access), stateFolder });
+      const agent = await connectAs(before, "daily");
+      const { stream, answer } = open(agent, echo.port);
+      await answer;
+      await stream.write(new Uint8Array(1000));
+      expect(await stream.read()).not.toBeNull();
+      await agent.close();
+      await before.stop(1000);
+      const after = await start({ ...options(access), stateFolder });
+      try {
+        const next = open(await connectAs(after, "daily"), echo.port).answer;
+        await expect(next).rejects.toMatchObject({ reason: "quota-exceeded" });
+      } finally {
+        await after.stop(0);
+      }
+    });
   });
 }
