@@ -89,6 +89,8 @@ export class FakeTurn {
 
   /** Moves time on in steps, with all answers between them. */
   async advance(milliseconds: number, step = 1000): Promise<void> {
+    // What is still being signed sets its timer before time goes on.
+    await this.run();
     for (let left = milliseconds; left > 0; left -= step) {
       await this.clock.advance(Math.min(step, left));
       await this.run();
