@@ -1,3 +1,4 @@
+import { GatedReader } from "./gated-reader.ts";
 import fc from "fast-check";
 import type { Hello } from "../../protocol/hello.ts";
 import { LossyAudit } from "./lossy-audit.ts";
@@ -101,36 +102,6 @@ export interface LossyOutcome {
   readonly trips: readonly Trip[];
   /** Carriers that were lost on the way. */
   readonly losses: number;
-}
-
-/** A reader that takes a chunk for each permit. */
-class GatedReader {
-  readonly #channel: ByteChannel;
-  readonly #way: Way;
-  #permits = 0;
-  #wake: (() => void) | undefined;
-
-  constructor(channel: ByteChannel, way: Way) {
-    this.#channel = channel;
-    this.#way = way;
-    this.#run().catch((error: unknown) => (way.end = error));
-  }
-
-  permit(reads: number): void {
-    this.#permits += reads;
-    this.#wake?.();
-  }
-
-  async #run(): Promise<void> {
-    for (;;) {
-      while (this.#permits === 0) await new Promise<void>((resolve) => (this.#wake = resolve));
-      this.#permits--;
-      const chunk = await this.#channel.read();
-      if (!chunk) break;
-      this.#way.got.push(...chunk);
-    }
-    this.#way.end = null;
-  }
 }
 
 /** Plays a schedule, then lets all that is left go its way on carriers that are not lost. */

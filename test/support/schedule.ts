@@ -1,3 +1,4 @@
+import { GatedReader } from "./gated-reader.ts";
 import fc from "fast-check";
 import type { ByteChannel } from "../../protocol/channel.ts";
 import type { Hello } from "../../protocol/hello.ts";
@@ -80,36 +81,6 @@ export interface Outcome {
   readonly pair: SessionPair;
   readonly audit: CreditAudit;
   readonly streams: readonly Carried[];
-}
-
-/** A reader that takes a chunk for each permit, and all there is once it is let go. */
-class GatedReader {
-  readonly #channel: ByteChannel;
-  readonly #direction: Direction;
-  #permits = 0;
-  #wake: (() => void) | undefined;
-
-  constructor(channel: ByteChannel, direction: Direction) {
-    this.#channel = channel;
-    this.#direction = direction;
-    this.#run().catch((error: unknown) => (direction.end = error));
-  }
-
-  permit(reads: number): void {
-    this.#permits += reads;
-    this.#wake?.();
-  }
-
-  async #run(): Promise<void> {
-    for (;;) {
-      while (this.#permits === 0) await new Promise<void>((resolve) => (this.#wake = resolve));
-      this.#permits--;
-      const chunk = await this.#channel.read();
-      if (!chunk) break;
-      this.#direction.got.push(...chunk);
-    }
-    this.#direction.end = null;
-  }
 }
 
 /** Runs a schedule to its end: all is written, all is read, every direction is ended. */

@@ -1,5 +1,6 @@
 import type { ByteChannel } from "../../../protocol/channel.ts";
 import { StreamError } from "../../../protocol/errors.ts";
+import { withHead } from "../../../protocol/with-head.ts";
 import {
   attributeOf,
   decodeStun,
@@ -75,22 +76,6 @@ async function nextMessage(channel: ByteChannel, deframer: TurnDeframer): Promis
     if (chunk === null) throw unexpected();
     deframer.push(chunk);
   }
-}
-
-/** A channel that reads `head` first. */
-function withHead(head: Uint8Array, channel: ByteChannel): ByteChannel {
-  let isRead = false;
-  return {
-    read: () => {
-      if (isRead) return channel.read();
-      isRead = true;
-      return Promise.resolve(head);
-    },
-    write: (chunk) => channel.write(chunk),
-    end: () => channel.end(),
-    abort: (reason) => channel.abort(reason),
-    onceFailed: (callback) => channel.onceFailed(callback),
-  };
 }
 
 function unexpected(): StreamError {
