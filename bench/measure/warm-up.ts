@@ -1,6 +1,9 @@
 import { object } from "valibot";
 import type { Measurement } from "./measurement.ts";
 
+/** As many as leave enough ports for those that are measured. */
+const SESSIONS_MAX = 6000;
+
 /**
  * Load that nobody measures. Proxies run for days, so what counts is how fast they are after their
  * compilers and garbage collectors have seen some traffic.
@@ -12,6 +15,8 @@ export const warmUp: Measurement = {
     for (const command of ["download", "upload"]) {
       await load.run(command, { streams: 4, warm: 0, window: pace.warmUpMs / 2 }, object({}));
     }
+    const sessions = { streams: 32, count: SESSIONS_MAX, warm: 0, window: pace.warmUpMs };
+    await load.run("sessions", sessions, object({}));
     return {};
   },
 };
