@@ -45,8 +45,15 @@ export class Carriers {
   }
 
   /** Bytes that lost carriers keep. */
-  get retained(): number {
+  get retainedByLost(): number {
     return this.#lost.retained;
+  }
+
+  /** The same, and what live ones keep. Asked for each message: it makes no garbage. */
+  get retained(): number {
+    let bytes = this.#lost.retained;
+    for (const { retained } of this.#links.keys()) bytes += retained;
+    return bytes;
   }
 
   /** Agent: the number of its next carrier. */

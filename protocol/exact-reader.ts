@@ -23,6 +23,12 @@ export class ExactReader {
 
   async exactly(length: number): Promise<Uint8Array> {
     await this.#fill(length);
+    return this.takeNow(length) ?? new Uint8Array();
+  }
+
+  /** The same of what has been read already; undefined when that is less. */
+  takeNow(length: number): Uint8Array | undefined {
+    if (this.#buffer.length < length) return undefined;
     const head = this.#buffer.subarray(0, length);
     this.#buffer = this.#buffer.subarray(length);
     return head;

@@ -26,7 +26,9 @@ export class LostCarriers<Link extends LostLink> {
 
   /** Bytes that are kept for the time when they are settled. */
   get retained(): number {
-    return Array.from(this.#links.values(), ({ retained }) => retained).reduce((a, b) => a + b, 0);
+    let bytes = 0;
+    for (const { retained } of this.#links.values()) bytes += retained;
+    return bytes;
   }
 
   add(carrier: number, link: Link): void {

@@ -115,12 +115,12 @@ export class Session implements LinkHost {
 
   /** Bytes that wait here for readers, and those of lost carriers that may have to be sent again. */
   get held(): number {
-    return this.#window.held + this.#carriers.retained;
+    return this.#window.held + this.#carriers.retainedByLost;
   }
 
   /** Bytes that are kept until the peer has acknowledged them, on live and on lost carriers. */
   get retained(): number {
-    return this.#carriers.live.reduce((sum, link) => sum + link.retained, this.#carriers.retained);
+    return this.#carriers.retained;
   }
 
   /** Stream bytes received in all: what the peer has sent, and nothing of it is under way. */

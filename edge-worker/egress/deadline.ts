@@ -15,15 +15,20 @@ export async function withDeadline<Result>(
 ): Promise<Result> {
   signal.throwIfAborted();
   const ending = new AbortController();
+  const ended = Promise.withResolvers<never>();
+  const end = (reason: unknown): void => {
+    ending.abort(reason);
+    ended.reject(reason);
+  };
   const cancelTimer = clock.after(milliseconds, () => {
     const seconds = milliseconds / 1000;
-    ending.abort(new StreamError("timed-out", `Cannot connect: no answer within ${seconds} s`));
+    end(new StreamError("timed-out", `Cannot connect: no answer within ${seconds} s`));
   });
-  const forward = (): void => ending.abort(signal.reason);
+  const forward = (): void => end(signal.reason);
   signal.addEventListener("abort", forward);
   const result = attempt(ending.signal);
   try {
-    return await Promise.race([result, rejection(ending.signal)]);
+    return await Promise.race([result, ended.promise]);
   } catch (error) {
     result.then(discard, () => {});
     throw error;
@@ -31,10 +36,4 @@ export async function withDeadline<Result>(
     cancelTimer();
     signal.removeEventListener("abort", forward);
   }
-}
-
-function rejection(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    signal.addEventListener("abort", () => reject(signal.reason));
-  });
 }
