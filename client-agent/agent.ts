@@ -55,7 +55,7 @@ export interface Agent {
 /** What an agent grants the edge; its memory is bounded by `sessionWindow`. */
 const hello: Hello = {
   ...emptyHello,
-  streamWindow: 262_144,
+  streamWindow: 196_608,
   sessionWindow: 67_108_864,
   carrierWindow: 16_777_216,
   // The edge says for how long it keeps a session.

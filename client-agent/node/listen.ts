@@ -1,6 +1,7 @@
 import { createServer, type Socket } from "node:net";
 import { listenOn } from "../../protocol/node/http-server.ts";
-import { adoptSocket, SHARED_BYTES } from "../../protocol/node/socket-reader.ts";
+import { ReadMemory } from "../../protocol/node/read-memory.ts";
+import { acceptReaders } from "../../protocol/node/socket-reader.ts";
 import { TcpChannel } from "../../protocol/node/tcp-channel.ts";
 
 export interface Listener {
@@ -21,18 +22,17 @@ export async function listen(
   serve: (client: TcpChannel) => Promise<void>,
   isShared = false,
 ): Promise<Listener> {
-  const shared = new Uint8Array(SHARED_BYTES);
+  const memory = new ReadMemory();
   const sockets = new Set<Socket>();
-  // Paused: adoptSocket() starts to read.
-  const options = { allowHalfOpen: true, noDelay: true, pauseOnConnect: true };
-  const server = createServer(options, (accepted) => {
-    const reading = adoptSocket(accepted, shared);
+  // Paused: their readers start to read.
+  const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true });
+  const bound = await listenOn(server, host, port, isShared);
+  acceptReaders(server, memory, (reading) => {
     const { socket } = reading;
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
     void serve(new TcpChannel(reading));
   });
-  const bound = await listenOn(server, host, port, isShared);
   return {
     host,
     port: bound,

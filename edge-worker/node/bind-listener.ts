@@ -6,6 +6,7 @@ import ipaddr from "ipaddr.js";
 import { type Address, parseAddress } from "../../protocol/address.ts";
 import { StreamError } from "../../protocol/errors.ts";
 import { listenOn } from "../../protocol/node/http-server.ts";
+import type { ReadMemory } from "../../protocol/node/read-memory.ts";
 import { adoptSocket } from "../../protocol/node/socket-reader.ts";
 import { TcpChannel } from "../../protocol/node/tcp-channel.ts";
 import type { Resolver } from "../egress/dns/resolver.ts";
@@ -16,19 +17,19 @@ import { failureOf } from "./node-failure.ts";
 import { ownAddress } from "./own-address.ts";
 
 /**
- * BIND with sockets of this machine, at the place that its operator has set. `shared` is where calm
+ * BIND with sockets of this machine, at the place that its operator has set. `memory` is where calm
  * connections are read into.
  */
 export function createListen(
   resolver: Pick<Resolver, "resolve">,
   place: BindPlace,
-  shared: Uint8Array,
+  memory: ReadMemory,
 ): NonNullable<Egress["listen"]> {
   return async (peer, policy, signal, latest) => {
     const expected = unmapped(peer.kind === "name" ? await resolver.resolve(peer, policy) : peer);
     // Before there is a server that would have to be closed: no route to the peer is told here.
     const host = place.host?.host ?? (await hostFor(expected, latest));
-    return listenForPeer({ expected, host, ports: place.ports, policy, signal, shared });
+    return listenForPeer({ expected, host, ports: place.ports, policy, signal, memory });
   };
 }
 
@@ -44,19 +45,19 @@ interface Place {
   readonly ports: BindPlace["ports"];
   readonly policy: Policy;
   readonly signal: AbortSignal;
-  readonly shared: Uint8Array;
+  readonly memory: ReadMemory;
 }
 
 /** Listens for one TCP connection from `expected` (RFC 1928 section 4, BIND). */
 async function listenForPeer(place: Place): Promise<Listening> {
-  const { expected, host, ports, policy, signal, shared } = place;
+  const { expected, host, ports, policy, signal, memory } = place;
   const accepted = Promise.withResolvers<{ channel: TcpChannel; peer: Address }>();
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     const from = addressOf(socket);
     // RFC 1928: "expected to evaluate the DST.ADDR": everybody else is shut out.
     if (!isExpected(from, expected, policy)) return void socket.resetAndDestroy();
     server.close();
-    accepted.resolve({ channel: new TcpChannel(adoptSocket(socket, shared)), peer: from });
+    accepted.resolve({ channel: new TcpChannel(adoptSocket(socket, memory)), peer: from });
   });
   const port = await listenWithin(server, anyHost(expected), ports);
   const stop = (reason: unknown): void => {

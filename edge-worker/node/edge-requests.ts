@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import { type Admitted, type Keyring, NonceCache } from "../../protocol/admission.ts";
 import type { Log } from "../../protocol/log.ts";
 import { requestListener } from "../../protocol/node/http-server.ts";
-import { SHARED_BYTES } from "../../protocol/node/socket-reader.ts";
+import { ReadMemory } from "../../protocol/node/read-memory.ts";
 import { answerUpgrade } from "../../protocol/node/ws-handshake.ts";
 import type { Bridge } from "../bridge.ts";
 import type { ClientGuard } from "../client-guard.ts";
@@ -42,7 +42,7 @@ interface Bindings {
 export function createEdgeRequests(options: EdgeRequestOptions): EdgeRequests {
   const { bridge, guard, keyring } = options;
   const nonces = new NonceCache(MAX_NONCES);
-  const shared = new Uint8Array(SHARED_BYTES);
+  const memory = new ReadMemory();
   const departures = new Departures();
   const upgrades = new WeakMap<IncomingMessage, (user: string) => void>();
   const app = createEdge<Bindings>({
@@ -73,7 +73,7 @@ export function createEdgeRequests(options: EdgeRequestOptions): EdgeRequests {
         upgrades.set(incoming, (user) => {
           response.detachSocket(socket);
           const adopted = (next: Socket): void => departures.move(socket, next);
-          bridge.accept(user, acceptCarrier(socket, head, answer, shared, adopted));
+          bridge.accept(user, acceptCarrier(socket, head, answer, memory, adopted));
         });
       }
       request(incoming, response);

@@ -1,19 +1,20 @@
 import { connect, isIP, type Socket } from "node:net";
 import { type Address, parseAddress, UNSPECIFIED } from "../../protocol/address.ts";
 import { StreamError } from "../../protocol/errors.ts";
+import type { ReadMemory } from "../../protocol/node/read-memory.ts";
 import { SocketReader } from "../../protocol/node/socket-reader.ts";
 import { TcpChannel } from "../../protocol/node/tcp-channel.ts";
 import type { Connection } from "../egress/egress.ts";
 import { failureOf } from "./node-failure.ts";
 
 /**
- * Connects to an address, never to a name. `signal` ends the attempt, and nothing after it; `shared`
+ * Connects to an address, never to a name. `signal` ends the attempt, and nothing after it; `memory`
  * is where calm targets are read into.
  */
 export function dialAddress(
   target: Address,
   signal: AbortSignal,
-  shared: Uint8Array,
+  memory: ReadMemory,
 ): Promise<Connection> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(signal.reason);
@@ -21,7 +22,7 @@ export function dialAddress(
       return reject(new StreamError("general", "Cannot connect: the name was not resolved"));
     }
     const { host, port } = target;
-    const reading = new SocketReader(shared, (onread) =>
+    const reading = new SocketReader(memory, (onread) =>
       connect({ host, port, allowHalfOpen: true, noDelay: true, onread }),
     );
     const { socket } = reading;

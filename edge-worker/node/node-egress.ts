@@ -2,7 +2,7 @@ import type { Address } from "../../protocol/address.ts";
 import type { Clock } from "../../protocol/clock.ts";
 import { StreamError } from "../../protocol/errors.ts";
 import type { Log } from "../../protocol/log.ts";
-import { SHARED_BYTES } from "../../protocol/node/socket-reader.ts";
+import { ReadMemory } from "../../protocol/node/read-memory.ts";
 import { DialQueue, type Hold } from "../egress/dial-queue.ts";
 import { raceDials } from "../egress/dial-race.ts";
 import { createCachedSource } from "../egress/dns/cached-source.ts";
@@ -55,9 +55,9 @@ export function createNodeEgress({
     : (name, policy) => lookupBy(resolver, name, policy);
   const queue = new DialQueue(maxDials);
   // Where calm targets are read into.
-  const shared = new Uint8Array(SHARED_BYTES);
+  const memory = new ReadMemory();
   const dial = (address: Address, ending: AbortSignal): Promise<Connection> =>
-    dialAddress(address, ending, shared);
+    dialAddress(address, ending, memory);
   const connect: Egress["connect"] = (target, policy, signal, caller) =>
     queue.run(caller, signal, (hold) =>
       target.kind === "name"
@@ -78,7 +78,7 @@ export function createNodeEgress({
       turn: turn && turnServerOf(turn, { clock, log, connect }),
     }),
     // This machine can listen itself, whatever relays its datagrams.
-    listen: createListen(resolver, bind, shared),
+    listen: createListen(resolver, bind, memory),
   };
 }
 

@@ -4,6 +4,7 @@ import { connect, isIP } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { carrierRefusal } from "../carrier-refusal.ts";
 import { CarrierError } from "../errors.ts";
+import type { ReadMemory } from "./read-memory.ts";
 import { SocketReader } from "./socket-reader.ts";
 import { flawOfAnswer, newUpgrade } from "./ws-handshake.ts";
 
@@ -11,7 +12,7 @@ import { flawOfAnswer, newUpgrade } from "./ws-handshake.ts";
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 
 /**
- * Opens a WebSocket at `url` (ws: or wss:) and gives its socket, paused behind the 101. `shared` is
+ * Opens a WebSocket at `url` (ws: or wss:) and gives its socket, paused behind the 101. `memory` is
  * where it reads into.
  *
  * @throws CarrierError; the socket is gone then
@@ -19,11 +20,11 @@ const HANDSHAKE_TIMEOUT_MS = 10_000;
 export async function openWebSocket(
   url: URL,
   authorization: string,
-  shared: Uint8Array,
+  memory: ReadMemory,
   signal: AbortSignal,
 ): Promise<SocketReader> {
   const upgrade = newUpgrade();
-  const reading = openSocket(url, shared);
+  const reading = openSocket(url, memory);
   const request = (url.protocol === "wss:" ? httpsRequest : httpRequest)({
     ...placeOf(url),
     path: url.pathname + url.search,
@@ -44,9 +45,9 @@ export async function openWebSocket(
   }
 }
 
-function openSocket(url: URL, shared: Uint8Array): SocketReader {
+function openSocket(url: URL, memory: ReadMemory): SocketReader {
   const { host, port } = placeOf(url);
-  const reading = new SocketReader(shared, (onread) => {
+  const reading = new SocketReader(memory, (onread) => {
     const options = { host, port, onread };
     if (url.protocol !== "wss:") return connect(options);
     return connectTls({ ...options, servername: isIP(host) === 0 ? host : "" });

@@ -1,4 +1,5 @@
-import { type OnReadOpts, Socket, type SocketConstructorOpts } from "node:net";
+import { type OnReadOpts, type Server, Socket, type SocketConstructorOpts } from "node:net";
+import { ReadMemory } from "./read-memory.ts";
 
 /** Takes the bytes that a socket reads. */
 export interface ReadTaker {
@@ -8,26 +9,20 @@ export interface ReadTaker {
   take(bytes: Uint8Array): boolean;
 }
 
-/** Room for the reads of sockets that have little to say. Many share it: see ReadTaker. */
-export const SHARED_BYTES = 65_536;
-
-/**
- * Reads a socket into memory that its taker uses again. Node's own way is a new buffer for each
- * read, outside of V8's heap but counted for it: collecting those took half of a relay's CPU time.
- */
+/** Reads a socket into memory that its taker uses again. */
 export class SocketReader {
   readonly socket: Socket;
-  readonly shared: Uint8Array;
+  readonly memory: ReadMemory;
   #taker: ReadTaker | undefined;
 
   /**
-   * `open` makes the socket. Until there is a taker, `shared` is the room, and what is read waits in
-   * the socket.
+   * `open` makes the socket. Until there is a taker, the shared memory is the room, and what is read
+   * waits in the socket.
    */
-  constructor(shared: Uint8Array, open: (onread: OnReadOpts) => Socket) {
-    this.shared = shared;
+  constructor(memory: ReadMemory, open: (onread: OnReadOpts) => Socket) {
+    this.memory = memory;
     this.socket = open({
-      buffer: () => this.#taker?.room ?? shared,
+      buffer: () => this.#taker?.room ?? memory.shared,
       callback: (length, room) => this.#onRead(room.subarray(0, length)),
     });
   }
@@ -69,7 +64,7 @@ const HANDLE = "_handle";
 
 /** A reader for a socket that somebody else has made and that is read in Node's own way. */
 export function readPlainly(socket: Socket): SocketReader {
-  return new SocketReader(new Uint8Array(), () => socket);
+  return new SocketReader(new ReadMemory(0), () => socket);
 }
 
 /**
@@ -77,17 +72,48 @@ export function readPlainly(socket: Socket): SocketReader {
  * `onread` at the birth of a socket alone, so a new one is made of what the old one had inside;
  * where that cannot be, as under TLS, the socket is read in Node's own way.
  */
-export function adoptSocket(socket: Socket, shared: Uint8Array): SocketReader {
+export function adoptSocket(socket: Socket, memory: ReadMemory): SocketReader {
   const handle: unknown = Reflect.get(socket, HANDLE);
   const isFree = !socket.destroyed && socket.writableLength === 0;
   if (!handle || !isFree || "encrypted" in socket) return readPlainly(socket);
   const { allowHalfOpen } = socket;
   const unread = socket.read() as Buffer | null;
   Reflect.set(socket, HANDLE, null);
-  const reader = new SocketReader(shared, (onread) => {
+  const reader = new SocketReader(memory, (onread) => {
     return new Socket({ handle, allowHalfOpen, onread } as SocketConstructorOpts);
   });
   if (unread) reader.socket.unshift(unread);
   socket.destroy();
   return reader;
+}
+
+/** Where the handle of a server finds what to call for each connection. */
+const ON_CONNECTION = "onconnection";
+
+/**
+ * Gives a reader for each connection that `server`, which listens already, accepts from now on. Node
+ * makes a socket of each that would have to be made once more, as adoptSocket() does: so the handle is
+ * taken before Node has it, where that can be.
+ */
+export function acceptReaders(
+  server: Server,
+  memory: ReadMemory,
+  take: (reader: SocketReader) => void,
+): void {
+  server.on("connection", (socket) => take(adoptSocket(socket, memory)));
+  const listening: unknown = Reflect.get(server, HANDLE);
+  if (typeof listening !== "object" || listening === null) return;
+  const accept: unknown = Reflect.get(listening, ON_CONNECTION);
+  if (typeof accept !== "function") return;
+  Reflect.set(listening, ON_CONNECTION, (error: unknown, handle: unknown) => {
+    if (error || !handle) {
+      Reflect.apply(accept, listening, [error, handle]);
+      return;
+    }
+    const reader = new SocketReader(memory, (onread) => {
+      return new Socket({ handle, allowHalfOpen: true, onread } as SocketConstructorOpts);
+    });
+    reader.socket.setNoDelay(true);
+    take(reader);
+  });
 }

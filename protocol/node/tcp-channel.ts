@@ -7,10 +7,14 @@ import type { ReadTaker, SocketReader } from "./socket-reader.ts";
 
 /** Bytes that may wait here for read(); one more chunk of up to 64 KiB may be on its way in. */
 const INBOX_BYTES = 65_536;
-/** What a busy channel reads into: one whose last read filled the room that it had. */
-const OWN_BYTES = 131_072;
 /** How often a socket that is not read is asked whether it is still there. */
 const PAUSE_WATCH_MS = 5000;
+
+/** What was read, and what becomes of its memory once the reader has asked for more. */
+interface Chunk {
+  readonly bytes: Uint8Array;
+  readonly release?: () => void;
+}
 
 interface Reader {
   readonly resolve: (chunk: Uint8Array | null) => void;
@@ -22,8 +26,11 @@ export class TcpChannel implements ByteChannel, ReadTaker {
   readonly #reading: SocketReader;
   readonly #socket: Socket;
   readonly #pauseWatch: PauseWatch;
-  readonly #inbox: Uint8Array[] = [];
+  readonly #inbox: Chunk[] = [];
+  /** Room of our own, while the last read was a large one. */
   #own: Uint8Array | undefined;
+  /** What the reader has, and gives back by asking for more. */
+  #lent: Chunk | undefined;
   #inboxBytes = 0;
   #isStopped = false;
   #hasEnded = false;
@@ -56,14 +63,14 @@ export class TcpChannel implements ByteChannel, ReadTaker {
   }
 
   read(): Promise<Uint8Array | null> {
+    this.#settle();
     const chunk = this.#inbox.shift();
     if (chunk) {
-      this.#inboxBytes -= chunk.length;
-      return Promise.resolve(chunk);
+      this.#inboxBytes -= chunk.bytes.length;
+      return Promise.resolve(this.#lend(chunk));
     }
     if (this.#hasEnded) return Promise.resolve(null);
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    // The chunk before this one has come back: our own memory is free again.
     if (this.#isStopped) {
       this.#isStopped = false;
       this.#reading.resume();
@@ -110,35 +117,59 @@ export class TcpChannel implements ByteChannel, ReadTaker {
    */
   release(unread: Uint8Array): Socket {
     this.#reading.release();
+    // What is unread may lie in it.
+    this.#lent = undefined;
     this.#isStopped = false;
     this.#socket.off("end", this.#onEnd);
-    const waiting = [unread, ...this.#inbox.splice(0)];
+    const waiting = [unread, ...this.#inbox.splice(0).map(({ bytes }) => bytes)];
     this.#inboxBytes = 0;
     for (const chunk of waiting.toReversed()) if (chunk.length > 0) this.#socket.unshift(chunk);
     return this.#socket;
   }
 
   get room(): Uint8Array {
-    return this.#own ?? this.#reading.shared;
+    return this.#own ?? this.#reading.memory.shared;
   }
 
   take(bytes: Uint8Array): boolean {
     const isOwn = bytes.buffer === this.#own?.buffer;
-    const isShared = bytes.buffer === this.#reading.shared.buffer;
-    // What lies in shared memory is overwritten by the next socket that has something to say.
-    const chunk = isShared ? bytes.slice() : bytes;
-    // Let go of at once: who has said all for now may say nothing for hours.
-    if (isOwn && bytes.length < OWN_BYTES) this.#own = undefined;
-    else if (isShared && bytes.length === this.room.length) this.#own = new Uint8Array(OWN_BYTES);
+    const chunk = this.#chunkOf(bytes);
     const reader = this.#wake();
-    if (reader) reader.resolve(chunk);
+    if (reader) reader.resolve(this.#lend(chunk));
     else {
       this.#inbox.push(chunk);
-      this.#inboxBytes += chunk.length;
+      this.#inboxBytes += bytes.length;
     }
     this.#isStopped = isOwn || this.#inboxBytes >= INBOX_BYTES;
     if (this.#isStopped) this.#pauseWatch.start();
     return !this.#isStopped;
+  }
+
+  /** Decides about the room of the next read, too: Node asks for that as soon as take() is done. */
+  #chunkOf(bytes: Uint8Array): Chunk {
+    const { memory } = this.#reading;
+    const own = this.#own;
+    if (bytes.buffer === memory.shared.buffer) {
+      // A read may have been prepared before the room was ours.
+      if (bytes.length === this.room.length) this.#own = memory.large();
+      // What lies in shared memory is overwritten by the next socket that has something to say.
+      const copy = memory.copy(bytes);
+      return { bytes: copy, release: () => memory.releaseCopy(copy) };
+    }
+    if (!own || bytes.buffer !== own.buffer || bytes.length * 2 >= own.length) return { bytes };
+    // Let go of at once: who has said all for now may say nothing for hours.
+    this.#own = undefined;
+    return { bytes, release: () => memory.releaseLarge(own) };
+  }
+
+  #lend(chunk: Chunk): Uint8Array {
+    this.#lent = chunk;
+    return chunk.bytes;
+  }
+
+  #settle(): void {
+    this.#lent?.release?.();
+    this.#lent = undefined;
   }
 
   readonly #onEnd = (): void => {
@@ -149,6 +180,8 @@ export class TcpChannel implements ByteChannel, ReadTaker {
   #fail(reason: unknown): void {
     if (this.#failure !== undefined) return;
     this.#failure = reason;
+    // Somebody may still be writing it: it is not used again.
+    this.#lent = undefined;
     if (!this.#hasEnded) this.#wake()?.reject(reason);
     this.#onFailed?.(reason);
   }

@@ -49,7 +49,7 @@ export class WsCarrier implements Carrier, ReceiverEvents, ReadTaker {
     this.#masks = new Uint8Array(role === "client" ? MASK_POOL : 0);
     this.#events = events;
     this.#receiver = new WsReceiver(role === "server", this);
-    this.#intake = new WsIntake(reading.shared, (bytes) => this.#receiver.take(bytes));
+    this.#intake = new WsIntake(reading.memory.shared, (bytes) => this.#receiver.take(bytes));
     this.#socket.on("error", (error) => (this.#reason ||= error.message));
     this.#socket.on("end", () => this.#socket.end());
     this.#socket.on("close", () => this.#closed());

@@ -10,15 +10,15 @@ import { ownAddress } from "../../../edge-worker/node/own-address.ts";
 import type { Policy } from "../../../edge-worker/policy/policy.ts";
 import { type Address, formatAddress, parseAddress, parseHost } from "../../../protocol/address.ts";
 import { StreamError } from "../../../protocol/errors.ts";
-import { SHARED_BYTES } from "../../../protocol/node/socket-reader.ts";
+import { ReadMemory } from "../../../protocol/node/read-memory.ts";
 import { hex } from "../../support/hex.ts";
 import { fateOf } from "../../support/stream-bytes.ts";
 import { closedPort } from "../../support/target.ts";
 
 const anything: Policy = () => undefined;
 const anywhere: BindPlace = { host: undefined, ports: undefined };
-const shared = new Uint8Array(SHARED_BYTES);
-const listenForPeer = createListen(createResolver(systemSource), anywhere, shared);
+const memory = new ReadMemory();
+const listenForPeer = createListen(createResolver(systemSource), anywhere, memory);
 const cancelled = new StreamError("cancelled", "The agent took the stream back");
 const endings: AbortController[] = [];
 const sockets: Socket[] = [];
@@ -32,7 +32,7 @@ async function listenFor(
 ) {
   const ending = new AbortController();
   endings.push(ending);
-  const listen = createListen(createResolver(systemSource), place, shared);
+  const listen = createListen(createResolver(systemSource), place, memory);
   const listening = await listen(parseAddress(host, 0), policy, ending.signal, latest);
   return { ...listening, ending };
 }

@@ -2,12 +2,12 @@ import { afterEach, describe, expect, it } from "vitest";
 import { dialAddress } from "../../../edge-worker/node/node-dial.ts";
 import { parseAddress } from "../../../protocol/address.ts";
 import { StreamError } from "../../../protocol/errors.ts";
-import { SHARED_BYTES } from "../../../protocol/node/socket-reader.ts";
+import { ReadMemory } from "../../../protocol/node/read-memory.ts";
 import { startSilentTarget } from "../../support/silent-target.ts";
 import { closedPort, startTarget, type Target } from "../../support/target.ts";
 
 const never = new AbortController().signal;
-const shared = new Uint8Array(SHARED_BYTES);
+const memory = new ReadMemory();
 const cancelled = new StreamError("cancelled", "The agent took the stream back");
 const targets: Target[] = [];
 
@@ -25,7 +25,7 @@ describe("dialAddress()", () => {
   it.each(["127.0.0.1", "::1"])("connects to %s and tells our end of it", async (host) => {
     const target = await listenAt(host);
     const incoming = target.next();
-    const { channel, bound } = await dialAddress(parseAddress(host, target.port), never, shared);
+    const { channel, bound } = await dialAddress(parseAddress(host, target.port), never, memory);
     const { remoteAddress = "", remotePort = 0 } = await incoming;
     expect(bound).toEqual(parseAddress(remoteAddress, remotePort));
     await channel.write(Uint8Array.of(1, 2));
@@ -34,7 +34,7 @@ describe("dialAddress()", () => {
   });
 
   it("tells a refusal", async () => {
-    const dialling = dialAddress(parseAddress("127.0.0.1", await closedPort()), never, shared);
+    const dialling = dialAddress(parseAddress("127.0.0.1", await closedPort()), never, memory);
     await expect(dialling).rejects.toMatchObject({
       reason: "connection-refused",
       message: "Cannot connect: ECONNREFUSED",
@@ -43,7 +43,7 @@ describe("dialAddress()", () => {
 
   it("dials no name, not even one that is an address of this machine", async () => {
     const target = await listenAt("127.0.0.1");
-    const dialling = dialAddress(parseAddress("localhost", target.port), never, shared);
+    const dialling = dialAddress(parseAddress("localhost", target.port), never, memory);
     await expect(dialling).rejects.toMatchObject({ name: "StreamError", reason: "general" });
     expect(target.sockets.size).toBe(0);
   });
@@ -53,7 +53,7 @@ describe("dialAddress()", () => {
     const dialling = dialAddress(
       parseAddress("127.0.0.1", target.port),
       AbortSignal.abort(cancelled),
-      shared,
+      memory,
     );
     await expect(dialling).rejects.toBe(cancelled);
     expect(target.sockets.size).toBe(0);
@@ -62,7 +62,7 @@ describe("dialAddress()", () => {
   it("ends a dial that nobody answers when the signal aborts", async () => {
     const silent = await startSilentTarget();
     const ending = new AbortController();
-    const dialling = dialAddress(parseAddress("127.0.0.1", silent.port), ending.signal, shared);
+    const dialling = dialAddress(parseAddress("127.0.0.1", silent.port), ending.signal, memory);
     ending.abort(cancelled);
     await expect(dialling).rejects.toBe(cancelled);
     await silent.close();
@@ -74,7 +74,7 @@ describe("dialAddress()", () => {
     const { channel } = await dialAddress(
       parseAddress("127.0.0.1", target.port),
       ending.signal,
-      shared,
+      memory,
     );
     ending.abort(cancelled);
     await channel.write(Uint8Array.of(7));

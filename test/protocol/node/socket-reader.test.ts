@@ -2,15 +2,17 @@ import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Server, Socket } from "node:net";
 import { setImmediate as turn } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
+import { ReadMemory, SHARED_BYTES } from "../../../protocol/node/read-memory.ts";
 import {
+  acceptReaders,
   adoptSocket,
   readPlainly,
-  SHARED_BYTES,
   SocketReader,
 } from "../../../protocol/node/socket-reader.ts";
 
 const servers: Server[] = [];
 const sockets: Socket[] = [];
+const unhide: (() => void)[] = [];
 
 async function startServer(serve: (socket: Socket) => void, pauseOnConnect = false) {
   const server = createServer({ allowHalfOpen: true, pauseOnConnect }, (socket) => {
@@ -48,6 +50,7 @@ function collect(reader: SocketReader, room = new Uint8Array(4096)) {
 }
 
 afterEach(() => {
+  for (const each of unhide.splice(0)) each();
   for (const socket of sockets.splice(0)) socket.destroy();
   for (const server of servers.splice(0)) server.close();
 });
@@ -55,22 +58,22 @@ afterEach(() => {
 describe("SocketReader", () => {
   it("reads into the taker's room", async () => {
     const place = await startServer((socket) => socket.end(Buffer.alloc(1_000_000, "abc")));
-    const shared = new Uint8Array(SHARED_BYTES);
-    const reader = new SocketReader(shared, (onread) => connect({ ...place, onread }));
+    const memory = new ReadMemory();
+    const reader = new SocketReader(memory, (onread) => connect({ ...place, onread }));
     await once(reader.socket, "connect");
     const { end, rooms, room } = collect(reader);
     expect((await end).equals(Buffer.alloc(1_000_000, "abc"))).toBe(true);
     // The first read may have been prepared before there was a taker.
-    rooms.delete(shared.buffer);
+    rooms.delete(memory.shared.buffer);
     expect(rooms).toEqual(new Set([room.buffer]));
   });
 
   it("keeps what came before there is a taker", async () => {
     const place = await startServer((socket) => socket.write("early "));
-    const shared = new Uint8Array(SHARED_BYTES);
-    const reader = new SocketReader(shared, (onread) => connect({ ...place, onread }));
+    const memory = new ReadMemory();
+    const reader = new SocketReader(memory, (onread) => connect({ ...place, onread }));
     await once(reader.socket, "readable");
-    shared.fill(0);
+    memory.shared.fill(0);
     sockets.at(-1)?.end("late");
     const { end } = collect(reader);
     expect(String(await end)).toBe("early late");
@@ -88,8 +91,8 @@ describe("SocketReader", () => {
       };
       pour();
     });
-    const shared = new Uint8Array(SHARED_BYTES);
-    const reader = new SocketReader(shared, (onread) => connect({ ...place, onread }));
+    const memory = new ReadMemory();
+    const reader = new SocketReader(memory, (onread) => connect({ ...place, onread }));
     sockets.push(reader.socket);
     await once(reader.socket, "readable");
     const settle = async (last: number): Promise<void> => {
@@ -115,9 +118,7 @@ describe("SocketReader", () => {
       for (; sent < 1000; sent++) socket.write(new Uint8Array(10_000));
       socket.end();
     });
-    const reader = new SocketReader(new Uint8Array(SHARED_BYTES), (onread) =>
-      connect({ ...place, onread }),
-    );
+    const reader = new SocketReader(new ReadMemory(), (onread) => connect({ ...place, onread }));
     sockets.push(reader.socket);
     let [bytes, calls] = [0, 0];
     let isStopped = false;
@@ -142,7 +143,7 @@ describe("SocketReader", () => {
 
   it("gives the socket back, paused: what comes then are its data events", async () => {
     const { socket, client } = await accepted();
-    const reader = adoptSocket(socket, new Uint8Array(SHARED_BYTES));
+    const reader = adoptSocket(socket, new ReadMemory());
     sockets.push(reader.socket);
     const taken: string[] = [];
     const first = new Promise<void>((resolve) => {
@@ -173,7 +174,7 @@ describe("adoptSocket()", () => {
     client.end("world");
     await once(socket, "readable");
     socket.unshift(Buffer.from("hello "));
-    const reader = adoptSocket(socket, new Uint8Array(SHARED_BYTES));
+    const reader = adoptSocket(socket, new ReadMemory());
     expect(reader.socket).not.toBe(socket);
     expect(String(await collect(reader).end)).toBe("hello world");
   });
@@ -181,7 +182,7 @@ describe("adoptSocket()", () => {
   it("leaves the old socket without anything inside, and the new one half-open as it was", async () => {
     const { socket, client } = await accepted();
     const [closed, heard] = [once(socket, "close"), once(client.resume(), "end")];
-    const reader = adoptSocket(socket, new Uint8Array(SHARED_BYTES));
+    const reader = adoptSocket(socket, new ReadMemory());
     await closed;
     expect(reader.socket.remoteAddress).toBe("127.0.0.1");
     client.end("bye");
@@ -200,14 +201,58 @@ describe("adoptSocket()", () => {
   ])("leaves a socket %s as it is", async (_what, change) => {
     const { socket } = await accepted();
     change(socket);
-    expect(adoptSocket(socket, new Uint8Array(SHARED_BYTES)).socket).toBe(socket);
+    expect(adoptSocket(socket, new ReadMemory()).socket).toBe(socket);
   });
 });
 
 describe("adoptSocket() of a socket that has nothing inside", () => {
   it("leaves it as it is", () => {
     const socket = new Socket();
-    expect(adoptSocket(socket, new Uint8Array(SHARED_BYTES)).socket).toBe(socket);
+    expect(adoptSocket(socket, new ReadMemory()).socket).toBe(socket);
+  });
+});
+
+describe("acceptReaders()", () => {
+  /** What is read of the one client of a server, by a reader that the server is asked for. */
+  async function readOne(prepare: (server: Server) => void) {
+    const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true });
+    servers.push(server);
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    const { port } = server.address() as AddressInfo;
+    prepare(server);
+    const came = Promise.withResolvers<SocketReader>();
+    acceptReaders(server, new ReadMemory(), came.resolve);
+    const client = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+    sockets.push(client.on("error", () => {}));
+    client.end("hello");
+    const reader = await came.promise;
+    const heard = once(client, "data");
+    const read = String(await collect(reader).end);
+    // The client has ended; this side goes on.
+    reader.socket.end("still here");
+    return { read, answer: String((await heard)[0]), server };
+  }
+
+  it("gives a reader for each connection, half-open, of which Node has made no socket", async () => {
+    const made: unknown[] = [];
+    const { read, answer } = await readOne((server) =>
+      server.on("connection", (socket) => made.push(socket)),
+    );
+    expect([read, answer, made]).toEqual(["hello", "still here", []]);
+  });
+
+  it("adopts Node's sockets where a server looks other inside", async () => {
+    const made: unknown[] = [];
+    const { read, answer } = await readOne((server) => {
+      server.on("connection", (socket) => made.push(socket));
+      // As in a version of Node whose handles have no such callback.
+      const handle: unknown = Reflect.get(server, "_handle");
+      Object.defineProperty(server, "_handle", { value: undefined, configurable: true });
+      servers.push({
+        close: () => Reflect.apply(Reflect.get(handle as object, "close"), handle, []),
+      } as Server);
+    });
+    expect([read, answer, made.length]).toEqual(["hello", "still here", 1]);
   });
 });
 

@@ -2,12 +2,8 @@ import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { setImmediate as turn } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
-import {
-  adoptSocket,
-  readPlainly,
-  SHARED_BYTES,
-  SocketReader,
-} from "../../../protocol/node/socket-reader.ts";
+import { ReadMemory } from "../../../protocol/node/read-memory.ts";
+import { adoptSocket, readPlainly, SocketReader } from "../../../protocol/node/socket-reader.ts";
 import { TcpChannel } from "../../../protocol/node/tcp-channel.ts";
 
 /** How often a channel that is not read looks whether its socket is still there. */
@@ -22,21 +18,21 @@ interface Connected {
   readonly peer: Socket;
 }
 
-type Make = (shared?: Uint8Array) => Promise<Connected>;
+type Make = (memory?: ReadMemory) => Promise<Connected>;
 
 /** A channel over a socket that dials, as the edge has them. */
-const dialled: Make = async (shared = new Uint8Array(SHARED_BYTES)) => {
+const dialled: Make = async (memory = new ReadMemory()) => {
   const { place, next } = await startServer();
-  const reader = new SocketReader(shared, (onread) => connect({ ...place, onread }));
+  const reader = new SocketReader(memory, (onread) => connect({ ...place, onread }));
   await once(reader.socket, "connect");
   return connected(reader, (await next).resume());
 };
 
 /** A channel over a socket that was accepted, as the agent has them. */
-const adopted: Make = async (shared = new Uint8Array(SHARED_BYTES)) => {
+const adopted: Make = async (memory = new ReadMemory()) => {
   const { place, next } = await startServer();
   const peer = connect(place);
-  return connected(adoptSocket(await next, shared), peer);
+  return connected(adoptSocket(await next, memory), peer);
 };
 
 /** A channel that reads in Node's own way. */
@@ -210,9 +206,9 @@ describe.each([
 
 describe("TcpChannels that share memory", () => {
   it("do not overwrite each other's chunks, calm ones nor busy ones", async () => {
-    const shared = new Uint8Array(SHARED_BYTES);
+    const memory = new ReadMemory();
     const all = await Promise.all(
-      Array.from({ length: 12 }, (_, i) => (i % 2 === 0 ? dialled : adopted)(shared)),
+      Array.from({ length: 12 }, (_, i) => (i % 2 === 0 ? dialled : adopted)(memory)),
     );
     for (const [i, { peer }] of all.entries()) {
       const step = i % 3 === 0 ? 300_000 : 1000 * (i + 1);

@@ -5,7 +5,8 @@ import { setImmediate as turn } from "node:timers/promises";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { WebSocket, WebSocketServer } from "ws";
 import type { Carrier } from "../../../protocol/carrier.ts";
-import { adoptSocket, SHARED_BYTES } from "../../../protocol/node/socket-reader.ts";
+import { ReadMemory } from "../../../protocol/node/read-memory.ts";
+import { adoptSocket } from "../../../protocol/node/socket-reader.ts";
 import { WsCarrier, type WsRole } from "../../../protocol/node/ws-carrier.ts";
 import { answerUpgrade, newUpgrade } from "../../../protocol/node/ws-handshake.ts";
 import { MAX_MESSAGE } from "../../../protocol/wire.ts";
@@ -30,7 +31,7 @@ function record(socket: Socket, role: WsRole): Recorded {
   const messages: Uint8Array[] = [];
   const closed = Promise.withResolvers<[number, string]>();
   let wake = (): void => {};
-  const reading = adoptSocket(socket, new Uint8Array(SHARED_BYTES));
+  const reading = adoptSocket(socket, new ReadMemory());
   sockets.push(reading.socket);
   const carrier = new WsCarrier(reading, role, {
     message: (bytes) => {
