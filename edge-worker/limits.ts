@@ -25,7 +25,7 @@ export const resumptionDefaults: Resumption = { resumeWindow: 60, resumeMemory: 
 export const noResumption: Resumption = { resumeWindow: 0, resumeMemory: 0 };
 
 export const edgeLimits: EdgeLimits = {
-  streamWindow: 196_608,
+  streamWindow: 393_216,
   sessionWindow: 33_554_432,
   carrierWindow: 16_777_216,
   maxStreams: 4096,

@@ -1,9 +1,12 @@
 import { HEAD_ROOM } from "./carrier.ts";
 import { HEADER_LENGTH } from "./wire.ts";
 
-/** Stream bytes of one DATA frame: one turn. Small enough that a keystroke waits for little. */
+/** Stream bytes that one of several may send in its turn: a keystroke waits for little. */
 export const TURN_BYTES = 65_536;
-/** A message is sent once it holds this much; with the last turn it stays far below MAX_MESSAGE. */
+/**
+ * A message is sent once it holds this much; with the last turn it stays far below MAX_MESSAGE. A
+ * stream that has it for itself fills it with one DATA frame.
+ */
 export const MESSAGE_BYTES = 131_072;
 
 /** Room for a message that was just below MESSAGE_BYTES when its last turn was added. */

@@ -8,7 +8,7 @@ import { DatagramQueue } from "./datagram-queue.ts";
 import { Flight } from "./flight.ts";
 import { appendFrame, type Frame, isSessionFrame } from "./frame.ts";
 import type { Hello } from "./hello.ts";
-import { MESSAGE_BYTES, MessageMemory, TURN_BYTES } from "./message-memory.ts";
+import { MESSAGE_BYTES, MessageMemory } from "./message-memory.ts";
 import { type Retention, roomToKeep } from "./retention.ts";
 import type { RoundTrip } from "./round-trip.ts";
 import { Scheduler } from "./scheduler.ts";
@@ -275,7 +275,7 @@ export class Outbox {
 
   #hasPayload(): boolean {
     if (!this.#backlog.isEmpty) return this.#isBacklogReady();
-    return this.#nextDataBytes() > 0 || this.#nextDatagram() !== undefined;
+    return this.#sendableBytes() > 0 || this.#nextDatagram() !== undefined;
   }
 
   #hasControl(): boolean {
@@ -342,10 +342,10 @@ export class Outbox {
     }
   }
 
-  /** Most bytes the next DATA frame may hold; 0 when nobody waits or something must be granted first. */
-  #nextDataBytes(): number {
+  /** Stream bytes that may be sent now; 0 when nobody waits or something must be granted first. */
+  #sendableBytes(): number {
     if (this.#scheduler.isEmpty || !this.#host) return 0;
-    return Math.max(0, Math.min(TURN_BYTES, this.#room, this.#host.credit.available));
+    return Math.max(0, Math.min(this.#room, this.#host.credit.available));
   }
 
   /** The datagram that fits into what may be in flight now. */
@@ -364,10 +364,13 @@ export class Outbox {
 
   #appendData(writer: ByteWriter): void {
     while (writer.length < MESSAGE_BYTES) {
-      const room = this.#nextDataBytes();
+      const room = this.#sendableBytes();
       const stream = room > 0 ? this.#scheduler.next() : undefined;
       if (!stream) return;
-      const bytes = stream.take(Math.min(room, stream.sendable));
+      // Who waits alone need not stop after each turn: the fewer frames, the less they cost.
+      const alone = this.#scheduler.isEmpty ? MESSAGE_BYTES - writer.length : 0;
+      const turn = Math.max(stream.turn.deficit, alone);
+      const bytes = stream.take(Math.min(room, stream.sendable, turn));
       if (bytes.length === 0) continue;
       this.#append(writer, { type: FrameType.Data, streamId: stream.id, bytes });
       this.#host?.credit.advance(bytes.length);

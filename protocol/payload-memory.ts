@@ -1,9 +1,17 @@
-import { TURN_BYTES } from "./message-memory.ts";
+import { MESSAGE_BYTES, TURN_BYTES } from "./message-memory.ts";
+
+/** Memory of one size that is used again, and how much of it may be free. */
+interface Shelf {
+  readonly size: number;
+  readonly max: number;
+  readonly free: ArrayBuffer[];
+}
 
 /** Payloads from here up to a page are copied into pages; smaller ones would waste most of one. */
 const MIN_PAGED = TURN_BYTES / 4;
-/** Free pages kept: 1 MiB for a session. */
+/** Free pages kept: 1 MiB for a session, and as much of large ones. */
 const MAX_FREE = 16;
+const MAX_FREE_LARGE = 8;
 
 /**
  * Memory for the payloads that streams hold until they are read. A message is its carrier's, to be
@@ -11,21 +19,24 @@ const MAX_FREE = 16;
  * fresh memory would cost far more than the copying (see MessageMemory).
  */
 export class PayloadMemory {
-  readonly #free: ArrayBuffer[] = [];
+  readonly #pages: Shelf = { size: TURN_BYTES, max: MAX_FREE, free: [] };
+  readonly #large: Shelf = { size: MESSAGE_BYTES, max: MAX_FREE_LARGE, free: [] };
 
   /** A copy. What it is kept in is at most four times as large. */
   keep(bytes: Uint8Array): Uint8Array {
-    if (bytes.length < MIN_PAGED || bytes.length > TURN_BYTES) return bytes.slice();
-    const page = this.#free.pop() ?? new ArrayBuffer(TURN_BYTES);
+    if (bytes.length < MIN_PAGED || bytes.length > MESSAGE_BYTES) return bytes.slice();
+    const { size, free } = bytes.length > TURN_BYTES ? this.#large : this.#pages;
+    const page = free.pop() ?? new ArrayBuffer(size);
     const kept = new Uint8Array(page, 0, bytes.length);
     kept.set(bytes);
     return kept;
   }
 
   /** Takes back what keep() gave, to be overwritten. What never comes back is garbage, no more. */
-  giveBack(kept: Uint8Array): void {
-    const { buffer } = kept;
-    if (!(buffer instanceof ArrayBuffer) || buffer.byteLength !== TURN_BYTES) return;
-    if (this.#free.length < MAX_FREE) this.#free.push(buffer);
+  giveBack({ buffer }: Uint8Array): void {
+    if (!(buffer instanceof ArrayBuffer)) return;
+    for (const { size, max, free } of [this.#pages, this.#large]) {
+      if (buffer.byteLength === size && free.length < max) free.push(buffer);
+    }
   }
 }

@@ -1,9 +1,13 @@
+import { TURN_BYTES } from "./message-memory.ts";
+
 /** A stream's place in the order of turns. Owned by the stream, written by the scheduler only. */
 export class Turn {
   isQueued = false;
   /** When the present span of counting began, and the bytes sent since. */
   since: number = -Infinity;
   bytes = 0;
+  /** Bytes that are left of its quantum. */
+  deficit = 0;
 }
 
 /** Bytes a stream may send in one span and still count as small. */
@@ -15,16 +19,25 @@ const PROMPT_RUN = 8;
 
 /**
  * Whose turn it is to send. Streams that sent little of late (a keystroke, a request, a young
- * stream) go before bulk streams; each class is served round robin, one frame a turn, and bulk
- * is never starved: it gets every ninth turn at worst.
+ * stream) go before bulk streams, by turns; bulk is never starved: it gets every ninth turn at
+ * worst. Bulk streams share by deficit round robin (Shreedhar and Varghese, 1995): each has a
+ * quantum a round, and whoever could not use all of it, as the network took less or its next bytes
+ * were not there yet, goes on with the rest before the round does. So they get the same bytes, not
+ * the same number of frames.
  */
 export class Scheduler<Entry extends { readonly turn: Turn }> {
   readonly #prompt: Entry[] = [];
   readonly #bulk: Entry[] = [];
+  /** Bulk streams with a part of their quantum left. */
+  readonly #unfinished: Entry[] = [];
   #run = 0;
 
   get isEmpty(): boolean {
-    return this.#prompt.length === 0 && this.#bulk.length === 0;
+    return this.#prompt.length === 0 && this.#isBulkEmpty;
+  }
+
+  get #isBulkEmpty(): boolean {
+    return this.#bulk.length === 0 && this.#unfinished.length === 0;
   }
 
   /** Queues an entry that has something to send; one already queued keeps its place. */
@@ -34,23 +47,30 @@ export class Scheduler<Entry extends { readonly turn: Turn }> {
     if (now - turn.since > SPAN_MS) {
       turn.since = now;
       turn.bytes = 0;
+      turn.deficit = 0;
     }
     turn.isQueued = true;
-    (turn.bytes < PROMPT_BYTES ? this.#prompt : this.#bulk).push(entry);
+    if (turn.bytes < PROMPT_BYTES) this.#prompt.push(entry);
+    else (turn.deficit > 0 ? this.#unfinished : this.#bulk).push(entry);
   }
 
-  /** Takes the next entry out of the queue; whoever has more to send is added again. */
+  /** Takes the next entry out of the queue; it may send its deficit, and is added again for more. */
   next(): Entry | undefined {
-    const isBulkTurn =
-      this.#prompt.length === 0 || (this.#run >= PROMPT_RUN && this.#bulk.length > 0);
+    const isBulkTurn = this.#prompt.length === 0 || (this.#run >= PROMPT_RUN && !this.#isBulkEmpty);
     this.#run = isBulkTurn ? 0 : this.#run + 1;
-    const entry = (isBulkTurn ? this.#bulk : this.#prompt).shift();
-    if (entry) entry.turn.isQueued = false;
+    const entry = isBulkTurn
+      ? (this.#unfinished.shift() ?? this.#bulk.shift())
+      : this.#prompt.shift();
+    if (!entry) return undefined;
+    const { turn } = entry;
+    turn.isQueued = false;
+    if (turn.deficit === 0 || !isBulkTurn) turn.deficit = TURN_BYTES;
     return entry;
   }
 
   /** Counts what an entry sent in its turn. */
-  served(entry: Entry, bytes: number): void {
-    entry.turn.bytes += bytes;
+  served({ turn }: Entry, bytes: number): void {
+    turn.bytes += bytes;
+    turn.deficit = Math.max(0, turn.deficit - bytes);
   }
 }

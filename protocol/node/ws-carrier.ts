@@ -11,7 +11,7 @@ import { NO_CODE, type ReceiverEvents, WsReceiver } from "./ws-receiver.ts";
 export type WsRole =
   | "server"
   | "client"
-  /** Under TLS nobody on the way can read what RFC 6455 section 10.3 masks against. */
+  /** Nobody on the way can read what RFC 6455 section 10.3 masks against: see roleTo(). */
   | "client with a zero mask";
 
 /** The end of a WebSocket without a Close frame (RFC 6455 section 7.1.5). */

@@ -73,6 +73,44 @@ describe("Scheduler", () => {
     expect(order.filter((name) => name === "BULK").length).toBeGreaterThanOrEqual(2);
   });
 
+  it("lets a bulk stream go on with what is left of its quantum before the next has its turn", () => {
+    const scheduler = new Scheduler<Entry>();
+    const [cut, whole] = [bulk("cut", scheduler), bulk("whole", scheduler)];
+    scheduler.served(whole, 65_536);
+    // Of 65,536 bytes, `cut` has sent 32,768: somebody else's window was full.
+    for (const each of [whole, cut]) scheduler.add(each, 1);
+    expect(scheduler.next()).toBe(cut);
+    expect(cut.turn.deficit).toBe(32_768);
+    scheduler.served(cut, 32_768);
+    scheduler.add(cut, 1);
+    expect(names(scheduler)).toEqual(["whole", "cut"]);
+    expect([whole.turn.deficit, cut.turn.deficit]).toEqual([65_536, 65_536]);
+  });
+
+  it("gives bulk streams the same bytes, whatever the network takes at once", () => {
+    const rooms = fc.array(fc.integer({ min: 1, max: 200_000 }), {
+      minLength: 200,
+      maxLength: 400,
+    });
+    const property = fc.property(fc.integer({ min: 2, max: 6 }), rooms, (count, taken) => {
+      const scheduler = new Scheduler<Entry>();
+      const all = Array.from({ length: count }, (_, index) => bulk(String(index), scheduler));
+      const sent = new Map(all.map((each) => [each, 0]));
+      for (const each of all) scheduler.add(each, 1);
+      for (const room of taken) {
+        const next = scheduler.next();
+        if (!next) throw new Error("Everybody has left the queue");
+        const bytes = Math.min(room, next.turn.deficit);
+        sent.set(next, (sent.get(next) ?? 0) + bytes);
+        scheduler.served(next, bytes);
+        scheduler.add(next, 1);
+      }
+      const bytes = [...sent.values()];
+      expect(Math.max(...bytes) - Math.min(...bytes)).toBeLessThanOrEqual(2 * 65_536);
+    });
+    fc.assert(property, SEED);
+  });
+
   it("serves everybody who is queued exactly once, whatever they have sent", () => {
     const sent = fc.array(fc.nat(100_000), { maxLength: 30 });
     const property = fc.property(sent, (bytes) => {

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { type WebSocket, WebSocketServer } from "ws";
-import { createDial } from "../../../protocol/node/dial-carrier.ts";
+import { createDial, roleTo } from "../../../protocol/node/dial-carrier.ts";
 import { Admission, Keyring, bearerOf } from "../../../protocol/admission.ts";
 import { CarrierError } from "../../../protocol/errors.ts";
 import { startCommand } from "../../support/command.ts";
@@ -46,6 +46,31 @@ afterEach(() => {
     server.close();
     server.closeAllConnections();
   }
+});
+
+describe("roleTo()", () => {
+  it.each([
+    ["wss:", "192.0.2.1"],
+    ["wss:", undefined],
+    ["ws:", "127.0.0.1"],
+    ["ws:", "127.1.2.3"],
+    ["ws:", "::ffff:127.0.0.1"],
+    ["ws:", "::1"],
+  ])("masks with zeroes where nobody on the way can read: %s to %s [M-75]", (protocol, address) => {
+    expect(roleTo(protocol, address)).toBe("client with a zero mask");
+  });
+
+  it.each([
+    "192.0.2.1",
+    "10.0.0.1",
+    "12.7.0.1",
+    "::ffff:192.0.2.1",
+    "2001:db8::1",
+    "::127",
+    undefined,
+  ])("masks at random over plain ws: to %s [M-75]", (address) => {
+    expect(roleTo("ws:", address)).toBe("client");
+  });
 });
 
 describe("createDial()", () => {
