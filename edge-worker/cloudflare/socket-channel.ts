@@ -1,18 +1,19 @@
 import type { ByteChannel } from "../../protocol/channel.ts";
 import { messageOf, StreamError } from "../../protocol/errors.ts";
-import { ReadBuffer } from "../egress/read-buffer.ts";
+import { ReadBuffer, type ReadPool } from "../egress/read-buffer.ts";
 
 /** A ByteChannel over a socket of cloudflare:sockets that was opened with `allowHalfOpen: true`. */
 export class SocketChannel implements ByteChannel {
   readonly #socket: Socket;
   readonly #reader: ReadableStreamBYOBReader;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
-  readonly #buffer = new ReadBuffer();
+  readonly #buffer: ReadBuffer;
   #failure: unknown;
   #onFailed: ((reason: unknown) => void) | undefined;
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, pool: ReadPool) {
     this.#socket = socket;
+    this.#buffer = new ReadBuffer(pool);
     this.#reader = socket.readable.getReader({ mode: "byob" });
     this.#writer = socket.writable.getWriter();
     socket.closed.catch((cause: unknown) => this.#fail(broken(cause)));

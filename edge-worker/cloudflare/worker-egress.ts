@@ -10,6 +10,7 @@ import { createDohSource } from "../egress/dns/doh-source.ts";
 import { createResolver, type Resolver } from "../egress/dns/resolver.ts";
 import type { Connection, Egress } from "../egress/egress.ts";
 import { pinnedAddresses } from "../egress/pinned-addresses.ts";
+import { ReadPool } from "../egress/read-buffer.ts";
 import { createUdpEgress } from "../egress/udp-egress.ts";
 import type { Policy } from "../policy/policy.ts";
 import { openSocket } from "./open-socket.ts";
@@ -39,13 +40,14 @@ export function createWorkerEgress(settings: WorkerSettings, resolver: Resolver,
   const { cloudflareDnsUrl, fetcher, hasIpv6, maxDials } = settings;
   const { nameCheck, resolve, reverse } = resolver;
   const queue = new DialQueue(maxDials);
+  const pool = new ReadPool();
   const dialTarget: Egress["connect"] = async (target, policy, signal, caller) => {
     const addresses = await pinnedAddresses(target, policy, nameCheck);
     let startedAt = Date.now();
     try {
       return await queue.run(caller, signal, () => {
         startedAt = Date.now();
-        return dialFirst(addresses, signal);
+        return dialFirst(addresses, signal, pool);
       });
     } catch (cause) {
       // Nobody waits for the reason any more: no lookup for what an agent took back.
@@ -74,14 +76,18 @@ export function createWorkerEgress(settings: WorkerSettings, resolver: Resolver,
 }
 
 /** One after the other, in one slot: dials beside each other would each need one. */
-async function dialFirst(addresses: readonly Address[], signal: AbortSignal): Promise<Connection> {
+async function dialFirst(
+  addresses: readonly Address[],
+  signal: AbortSignal,
+  pool: ReadPool,
+): Promise<Connection> {
   let failure: unknown;
   for (const address of addresses) {
     signal.throwIfAborted();
     try {
       const socket = await openSocket(connect, address, "off");
       // `opened` echoes our own string as the remote address: there is nothing true to bind to.
-      return { channel: new SocketChannel(socket), bound: UNSPECIFIED };
+      return { channel: new SocketChannel(socket, pool), bound: UNSPECIFIED };
     } catch (error) {
       failure = error;
     }
