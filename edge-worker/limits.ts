@@ -32,6 +32,9 @@ export const edgeLimits: EdgeLimits = {
   maxCarriers: 4,
 };
 
+/** A process has more memory than an isolate: about 16 KiB for a stream on which nothing moves. */
+export const nodeLimits: EdgeLimits = { ...edgeLimits, maxStreams: 16_384 };
+
 /** What one carrier may use up before the agent hands it over; 0: without end. */
 export interface CarrierBudget {
   readonly maxOpens: number;

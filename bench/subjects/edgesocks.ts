@@ -93,7 +93,8 @@ function edgesocks(name: string, setup: Setup): Subject {
       const secret = { EDGESOCKS_SECRET: randomBytes(32).toString("base64url") };
       const edge = await startEdge(workshop, reach, setup, secret);
       const proxyPort = await freePort();
-      const listen = ["--listen", `127.0.0.1:${proxyPort}`, "--max-clients", MAX_CLIENTS];
+      const most = ["--max-clients", MAX_CLIENTS, "--max-clients-per-address", MAX_CLIENTS];
+      const listen = ["--listen", `127.0.0.1:${proxyPort}`, ...most];
       const args = [COMMAND, "agent", ...listen, "--edge", edge.url, ...(setup.agentFlags ?? [])];
       const variables = { ...secret, ...edge.agentVariables };
       const agent = workshop.start("agent", process.execPath, args, variables);

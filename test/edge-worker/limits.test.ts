@@ -1,5 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { edgeLimits, helloOf, noResumption, resumptionDefaults } from "../../edge-worker/limits.ts";
+import {
+  edgeLimits,
+  helloOf,
+  nodeLimits,
+  noResumption,
+  resumptionDefaults,
+} from "../../edge-worker/limits.ts";
 import { ByteWriter } from "../../protocol/bytes.ts";
 import { decodeHello, encodeHello } from "../../protocol/hello.ts";
 import { Capability, MAX_PAYLOAD, PROTOCOL_VERSION } from "../../protocol/wire.ts";
@@ -22,6 +28,13 @@ describe("edgeLimits", () => {
       maxCarriers: 1,
       resumeWindow: 0,
     });
+  });
+});
+
+describe("nodeLimits", () => {
+  it("differ in nothing but the number of streams, for which a process has the memory", () => {
+    expect(nodeLimits).toEqual({ ...edgeLimits, maxStreams: nodeLimits.maxStreams });
+    expect(nodeLimits.maxStreams).toBeGreaterThan(10_000);
   });
 });
 
