@@ -25,14 +25,19 @@ export class Arrivals {
   get isAckDue(): boolean {
     return (
       this.#payload.isGrantDue ||
-      this.#payload.received - this.#ackedBytes >= BYTES_PER_ACK ||
+      this.unacknowledged >= BYTES_PER_ACK ||
       this.#frames - this.#ackedFrames >= FRAMES_PER_ACK
     );
   }
 
+  /** Payload that no ACK has told of. */
+  get unacknowledged(): number {
+    return this.#payload.received - this.#ackedBytes;
+  }
+
   /** An ACK would say something that the last one did not. */
   get hasNews(): boolean {
-    return this.#frames > this.#ackedFrames || this.#payload.received > this.#ackedBytes;
+    return this.#frames > this.#ackedFrames || this.unacknowledged > 0;
   }
 
   frame(): void {

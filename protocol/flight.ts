@@ -3,17 +3,26 @@ import { DeliveryRate } from "./delivery-rate.ts";
 import { ProtocolError } from "./errors.ts";
 import type { RoundTrip } from "./round-trip.ts";
 
-/** In flight at least: more than the receiver may wait for before it says ACK, and a datagram. */
-const MIN_BYTES = 262_144;
-/** What an ACK may be late by (see Arrivals), which takes no part in filling the way. */
+/** In flight before anything is known of the way: more than the receiver waits for to say ACK. */
+const FIRST_BYTES = 262_144;
+/** In flight at least: the largest datagram has to fit beside what AckTimer may leave without an ACK. */
+const MIN_BYTES = 81_920;
+/** What an ACK may be late by (see Arrivals and AckTimer), which takes no part in filling the way. */
 const BATCH_BYTES = 196_608;
+const BATCH_MS = 25;
+const UNTIMED_BYTES = 65_536;
 /** What is in flight waits in this process's memory too: the peer alone must not say how much. */
 const MAX_BYTES = 16_777_216;
 /** Bandwidth-delay products in flight: while more of it brings more, and after that. */
 const SEEKING = 2;
 const CRUISING = 1.125;
-/** While the queue on the way is let run dry, so that the round trip without it can be seen. */
+/**
+ * While the queue on the way is let run dry, so that the round trip without it can be seen. It takes a
+ * round trip to fill the way again: where that costs little, more of it is let out.
+ */
 const DRAINING = 0.75;
+const DRAINING_DEEP = 0.5;
+const DEEP_BYTES = 1_048_576;
 /** How long a carrier may be full before that; it takes about a round trip. */
 const FULL_MS = 8000;
 /** A shorter round trip is a matter of turns of event loops, and a coarse clock shows none. */
@@ -153,11 +162,17 @@ export class Flight {
     this.#roundTripMs = minMs;
   }
 
+  get #wanted(): number {
+    const { best, isFlat } = this.#rate;
+    if (best === 0) return FIRST_BYTES;
+    const product = best * this.#roundTripMs;
+    if (this.#isDraining) return product * (product < DEEP_BYTES ? DRAINING_DEEP : DRAINING);
+    const batch = Math.min(BATCH_BYTES, best * BATCH_MS + UNTIMED_BYTES);
+    return product * (isFlat ? CRUISING : SEEKING) + batch;
+  }
+
   #setLimit(): void {
-    const product = this.#rate.best === 0 ? 0 : this.#rate.best * this.#roundTripMs;
-    const gain = this.#rate.isFlat ? CRUISING : SEEKING;
-    const wanted = this.#isDraining ? product * DRAINING : product * gain + BATCH_BYTES;
-    this.#limit = Math.min(this.#max, Math.max(MIN_BYTES, Math.floor(wanted)));
+    this.#limit = Math.min(this.#max, Math.max(MIN_BYTES, Math.floor(this.#wanted)));
   }
 }
 

@@ -1,8 +1,9 @@
+import { AckTimer } from "./ack-timer.ts";
 import { Arrivals } from "./arrivals.ts";
 import { Backlog } from "./backlog.ts";
 import { ByteWriter } from "./bytes.ts";
 import { HEAD_ROOM } from "./carrier.ts";
-import type { Cancel, Clock } from "./clock.ts";
+import type { Clock } from "./clock.ts";
 import type { SendWindow } from "./credit.ts";
 import { DatagramQueue } from "./datagram-queue.ts";
 import { Flight } from "./flight.ts";
@@ -36,8 +37,6 @@ export interface OutboxActions {
 
 /** Control frames that may wait for one turn of the event loop; beyond it the peer is flooding us. */
 const MAX_CONTROL_FRAMES = 65_536;
-/** An ACK is never later than this, so that its absence tells the sender of a dead carrier. */
-const ACK_DELAY_MS = 2000;
 /** A message below this share of its memory is copied out of it, to be kept. */
 const PINNED_SHARE = 4;
 
@@ -61,7 +60,7 @@ export class Outbox {
   readonly #log = new SentLog();
   #host: OutboxHost | undefined;
   #arrivals = new Arrivals(0);
-  #ackTimer: Cancel | undefined;
+  readonly #ackTimer: AckTimer;
   #isAckLate = false;
   #isFlushDue = false;
   #isSessionGrantDue = false;
@@ -73,6 +72,7 @@ export class Outbox {
     this.#clock = clock;
     this.#flight = new Flight(clock, roundTrip);
     this.#actions = actions;
+    this.#ackTimer = new AckTimer(clock, () => this.#ackDue());
     this.#datagrams = new DatagramQueue(datagramBytes);
   }
 
@@ -103,7 +103,7 @@ export class Outbox {
   /** The carrier is gone: what is queued from now on waits for whoever takes over. */
   stop(): void {
     this.#isStopped = true;
-    this.#ackTimer?.();
+    this.#ackTimer.stop();
   }
 
   /** Queues a frame that needs no credit; false when far too many wait. */
@@ -155,9 +155,10 @@ export class Outbox {
     this.#arrivals.frame();
     if (frame.type === FrameType.Data || frame.type === FrameType.Datagram) {
       this.#arrivals.payload(frame.bytes.length);
+      this.#ackTimer.payload(this.#arrivals.unacknowledged);
     }
     if (this.#arrivals.isAckDue) this.#flushSoon();
-    else if (this.#host?.retainedLimit) this.#ackTimer ??= this.#startAckTimer();
+    else if (this.#host?.retainedLimit) this.#ackTimer.frame();
   }
 
   /** Takes an ACK. @throws ProtocolError when it speaks of what was never sent */
@@ -260,13 +261,10 @@ export class Outbox {
     return this.#host ? Math.min(available, roomToKeep(this.#host, bytes)) : available;
   }
 
-  #startAckTimer(): Cancel {
-    return this.#clock.after(ACK_DELAY_MS, () => {
-      this.#ackTimer = undefined;
-      if (!this.#arrivals.hasNews) return;
-      this.#isAckLate = true;
-      this.#flushSoon();
-    });
+  #ackDue(): void {
+    if (this.#isStopped || !this.#arrivals.hasNews) return;
+    this.#isAckLate = true;
+    this.#flushSoon();
   }
 
   get #isAckDue(): boolean {

@@ -3,11 +3,13 @@ import { describe, expect, it } from "vitest";
 import { Flight } from "../../protocol/flight.ts";
 import { RoundTrip } from "../../protocol/round-trip.ts";
 import { MAX_DATAGRAM } from "../../protocol/wire.ts";
-import { Arrivals } from "../../protocol/arrivals.ts";
+import { AckTimer } from "../../protocol/ack-timer.ts";
+import { FakeClock } from "../support/fake-clock.ts";
 import { SEED } from "../support/arbitraries.ts";
 import { SimulatedLink } from "../support/simulated-link.ts";
 
-const FLOOR = 262_144;
+const FIRST = 262_144;
+const FLOOR = 81_920;
 
 describe("Flight, on a simulated link", () => {
   it.each([
@@ -16,6 +18,9 @@ describe("Flight, on a simulated link", () => {
     [50, 200, 10, 0.95],
     [20, 20, 1, 0.95],
     [300, 5, 1, 0.9],
+    [50, 10, 1, 0.95],
+    [50, 5, 10, 0.9],
+    [20, 2, 1, 0.9],
   ])("fills %i ms and %i Mbit/s, with a clock of %i ms", (roundTripMs, mbit, tickMs, least) => {
     const link = new SimulatedLink({ roundTripMs, megabitsPerSecond: mbit }, tickMs);
     link.run(20 * roundTripMs);
@@ -36,6 +41,17 @@ describe("Flight, on a simulated link", () => {
       expect(link.roundTrip.minMs).toBeLessThan(rtt * 1.3);
     },
   );
+
+  it.each([
+    [50, 20, 110],
+    [50, 10, 180],
+    [50, 5, 350],
+    [20, 2, 700],
+  ])("keeps the queue of %i ms and %i Mbit/s below %i ms on average", (rtt, mbit, mostMs) => {
+    const link = new SimulatedLink({ roundTripMs: rtt, megabitsPerSecond: mbit });
+    link.run(10_000);
+    expect(link.run(60_000).meanQueueMs).toBeLessThan(mostMs);
+  });
 
   it("follows a link that becomes slower, and one that becomes faster", () => {
     const way = { roundTripMs: 50, megabitsPerSecond: 200 };
@@ -97,7 +113,7 @@ describe("Flight", () => {
   };
 
   it("begins with 256 KiB, or the peer's window if that is less, and stays below 16 MiB", () => {
-    expect(opened(2 ** 31).flight.available).toBe(FLOOR);
+    expect(opened(2 ** 31).flight.available).toBe(FIRST);
     expect(opened(2 ** 31).flight.max).toBe(16_777_216);
     expect(opened(1000).flight.available).toBe(1000);
   });
@@ -109,7 +125,7 @@ describe("Flight", () => {
       flight.sent(1);
       flight.acknowledged(count * 100_000, count);
     }
-    expect(flight.available).toBe(FLOOR);
+    expect(flight.available).toBe(FIRST);
   });
 
   it("refuses an ACK of what was never sent [M-36], and passes over an old one", () => {
@@ -125,8 +141,9 @@ describe("Flight", () => {
   });
 
   it("leaves no room in which a datagram waits for an ACK that is not due", () => {
-    const arrivals = new Arrivals(16_777_216);
-    arrivals.payload(FLOOR - MAX_DATAGRAM + 1);
-    expect(arrivals.isAckDue).toBe(true);
+    const clock = new FakeClock();
+    const timer = new AckTimer(clock, () => {});
+    timer.payload(FLOOR - MAX_DATAGRAM + 1);
+    expect(clock.timerCount).toBe(1);
   });
 });

@@ -21,6 +21,9 @@ export interface Way {
 
 const MESSAGE_BYTES = 131_072;
 const CARRIER_WINDOW = 16_777_216;
+/** As in AckTimer. */
+const ACK_BYTES = 16_384;
+const ACK_DELAY_MS = 25;
 
 /**
  * A sender with a Flight and a receiver with Arrivals, and between them one narrow place with a queue
@@ -37,6 +40,8 @@ export class SimulatedLink {
   #acks: Ack[] = [];
   #now = 0;
   #delivered = 0;
+  /** When AckTimer would be heard. */
+  #ackAt = Infinity;
 
   constructor(way: Way, tickMs = 1) {
     this.#way = way;
@@ -52,20 +57,23 @@ export class SimulatedLink {
 
   /**
    * Runs for so long with a source of `supply` bytes a millisecond. Tells which share of the link was
-   * used, and the longest queue in milliseconds.
+   * used, and how long the queue was at most and on average, in milliseconds.
    */
-  run(forMs: number, supply = Infinity): { used: number; queueMs: number } {
+  run(forMs: number, supply = Infinity): { used: number; queueMs: number; meanQueueMs: number } {
     const before = this.#delivered;
     let longest = 0;
+    let sum = 0;
     for (const end = this.#now + forMs; this.#now < end; this.#now++) {
       this.#send(supply);
       this.#pass();
       this.#receive();
       this.#acknowledge();
       longest = Math.max(longest, this.queued);
+      sum += this.queued;
     }
     const used = (this.#delivered - before) / forMs / this.#bytesPerMs;
-    return { used, queueMs: longest / this.#bytesPerMs };
+    const meanQueueMs = sum / forMs / this.#bytesPerMs;
+    return { used, queueMs: longest / this.#bytesPerMs, meanQueueMs };
   }
 
   get #bytesPerMs(): number {
@@ -98,9 +106,18 @@ export class SimulatedLink {
       this.#delivered += first.bytes;
       this.#arrivals.frame();
       this.#arrivals.payload(first.bytes);
-      if (!this.#arrivals.isAckDue) continue;
-      this.#acks.push({ ...this.#arrivals.ack(), at: this.#now + this.#way.roundTripMs / 2 });
+      if (this.#ackAt === Infinity && this.#arrivals.unacknowledged >= ACK_BYTES) {
+        this.#ackAt = this.#now + ACK_DELAY_MS;
+      }
+      if (this.#arrivals.isAckDue) this.#sendAck();
     }
+    if (this.#now < this.#ackAt) return;
+    this.#ackAt = Infinity;
+    if (this.#arrivals.hasNews) this.#sendAck();
+  }
+
+  #sendAck(): void {
+    this.#acks.push({ ...this.#arrivals.ack(), at: this.#now + this.#way.roundTripMs / 2 });
   }
 
   #acknowledge(): void {
