@@ -1,5 +1,4 @@
-import { udpSettings } from "../support/udp-settings.ts";
-import { openGate } from "../support/open-gate.ts";
+import { agentSettings } from "../support/agent-settings.ts";
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { lookup } from "node:dns/promises";
@@ -45,15 +44,9 @@ export function describeEdge(name: string, start: StartEdge): void {
 
   const startAgent = (port: number): Promise<RunningAgent> =>
     serveAgent({
-      listen: { host: "127.0.0.1", port: 0 },
+      ...agentSettings,
       edges: [new URL(`ws://127.0.0.1:${port}/`)],
       admission: new Admission(keyId, secret),
-      users: new Map<string, string>(),
-      handshakeTimeoutMs: 30_000,
-      gate: openGate,
-      udp: udpSettings,
-      isolate: "none",
-      open: "honest",
       log: recordedLog(),
     });
 

@@ -1,13 +1,12 @@
+import { agentSettings } from "../support/agent-settings.ts";
 import { describe, expect, it } from "vitest";
 import { serveAgent } from "../../client-agent/node/serve-agent.ts";
 import { serveWorkerdEdge } from "../../edge-worker/node/serve-workerd.ts";
 import { Admission } from "../../protocol/admission.ts";
 import { edgeDoor } from "../support/edge-door.ts";
 import { recordedLog } from "../support/log.ts";
-import { openGate } from "../support/open-gate.ts";
 import { readExactly, socksConnect } from "../support/socks-client.ts";
 import { startTarget } from "../support/target.ts";
-import { udpSettings } from "../support/udp-settings.ts";
 
 const key = { id: "test", secret: "a secret long enough" };
 const MAX_OPENS = 5;
@@ -26,15 +25,9 @@ describe("the stateless bridge on workerd, with few streams for each carrier", (
     });
     const log = recordedLog();
     const agent = await serveAgent({
-      listen: { host: "127.0.0.1", port: 0 },
+      ...agentSettings,
       edges: [new URL(`ws://127.0.0.1:${edge.port}/`)],
       admission: new Admission(key.id, key.secret),
-      users: new Map(),
-      handshakeTimeoutMs: 30_000,
-      gate: openGate,
-      udp: udpSettings,
-      isolate: "none",
-      open: "honest",
       log,
     });
     const echo = await startTarget((socket) => void socket.pipe(socket));

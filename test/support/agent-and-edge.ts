@@ -1,6 +1,5 @@
+import { agentSettings } from "./agent-settings.ts";
 import { untilConnected } from "./connected.ts";
-import { openGate } from "./open-gate.ts";
-import { udpSettings } from "./udp-settings.ts";
 import { onTestFinished } from "vitest";
 import { type NodeAgentOptions, serveAgent } from "../../client-agent/node/serve-agent.ts";
 import { serveEdge } from "../../edge-worker/node/serve.ts";
@@ -40,16 +39,10 @@ export async function startAgentAndEdge(changes: Changes = {}): Promise<AgentAnd
   const log = recordedLog();
   const watched = untilConnected(log);
   const agent = await serveAgent({
-    listen: anyPort,
+    ...agentSettings,
     admin: anyPort,
     edges: [new URL(`ws://127.0.0.1:${edge.port}/`)],
     admission,
-    users: new Map(),
-    handshakeTimeoutMs: 30_000,
-    gate: openGate,
-    udp: udpSettings,
-    isolate: "none",
-    open: "honest",
     log: watched.log,
     ...agentChanges,
   });

@@ -1,4 +1,4 @@
-import { udpSettings } from "./udp-settings.ts";
+import { agentSettings } from "./agent-settings.ts";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { createServer, isIP, type AddressInfo } from "node:net";
@@ -22,7 +22,6 @@ import {
   socks5Request,
   SocksCommand,
 } from "./one-request.ts";
-import { openGate } from "./open-gate.ts";
 import { untilConnected } from "./connected.ts";
 
 /*
@@ -173,15 +172,9 @@ async function probe(runtime: string): Promise<ProbeReport> {
   const edge = await startEdge(runtime);
   const { log, connected } = untilConnected(recordedLog());
   const agent = await serveAgent({
-    listen: { host: "127.0.0.1", port: 0 },
+    ...agentSettings,
     edges: [new URL(`ws://127.0.0.1:${edge.port}/`)],
     admission,
-    users: new Map(),
-    handshakeTimeoutMs: 30_000,
-    gate: openGate,
-    udp: udpSettings,
-    isolate: "none",
-    open: "honest",
     log,
   });
   await connected;

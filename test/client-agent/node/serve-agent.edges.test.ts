@@ -1,3 +1,4 @@
+import { agentSettings } from "../../support/agent-settings.ts";
 import { connect } from "node:net";
 import { once } from "node:events";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -16,9 +17,7 @@ import { Admission } from "../../../protocol/admission.ts";
 import { startEcho } from "../../support/echo-target.ts";
 import { edgeDoor } from "../../support/edge-door.ts";
 import { recordedLog } from "../../support/log.ts";
-import { openGate } from "../../support/open-gate.ts";
 import { readExactly, readToEnd, socksConnect } from "../../support/socks-client.ts";
-import { udpSettings } from "../../support/udp-settings.ts";
 
 const key = { id: "test", secret: "a secret long enough" };
 
@@ -41,14 +40,8 @@ async function startAgent(
   changes: Pick<NodeAgentOptions, "edges" | "fallbackEdges">,
 ): Promise<RunningAgent> {
   const agent = await serveAgent({
-    listen: { host: "127.0.0.1", port: 0 },
+    ...agentSettings,
     admission: new Admission(key.id, key.secret),
-    users: new Map(),
-    handshakeTimeoutMs: 30_000,
-    gate: openGate,
-    udp: udpSettings,
-    isolate: "none",
-    open: "honest",
     log: recordedLog(),
     ...changes,
   });

@@ -1,6 +1,5 @@
+import { agentSettings } from "../../support/agent-settings.ts";
 import { untilConnected } from "../../support/connected.ts";
-import { openGate } from "../../support/open-gate.ts";
-import { udpSettings } from "../../support/udp-settings.ts";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -32,15 +31,9 @@ async function startAgent(
 ): Promise<RunningAgent> {
   const watched = untilConnected(log);
   const agent = await serveAgent({
-    listen: anyPort,
+    ...agentSettings,
     edges: [new URL(`ws://127.0.0.1:${edge.port}/`)],
     admission,
-    users: new Map(),
-    handshakeTimeoutMs: 30_000,
-    gate: openGate,
-    udp: udpSettings,
-    isolate: "none",
-    open: "honest",
     log: watched.log,
     ...changes,
   });
