@@ -1,6 +1,7 @@
 import type { Clock } from "../protocol/clock.ts";
 import { emptyHello, type Hello } from "../protocol/hello.ts";
 import type { Log } from "../protocol/log.ts";
+import type { PoolSize } from "../protocol/pool.ts";
 import { type Dial, Uplink } from "../protocol/uplink.ts";
 import { Edges } from "./carriers/edges.ts";
 import { type EdgeUplink, type Isolation, Uplinks } from "./carriers/uplinks.ts";
@@ -62,10 +63,10 @@ const hello: Hello = {
   resumeWindow: 86_400,
 };
 
-/** Two, so that the streams of one that is lost go on at once on the other. */
-const CARRIERS = 2;
+/** Two at least, so that the streams of one that is lost go on at once on the other. */
+const CARRIERS: PoolSize = { least: 2, most: 8 };
 /** An edge that only stands by needs no more to be known as there. */
-const STANDBY_CARRIERS = 1;
+const STANDBY_CARRIERS: PoolSize = { least: 1, most: 1 };
 
 export function createAgent(options: AgentOptions): Agent {
   const {
@@ -114,7 +115,11 @@ function createUplink(
   places: readonly EdgePlace[],
 ): EdgeUplink {
   const [only, ...others] = places;
-  const uplinkTo = (place: EdgePlace, carriers: number, edgeUp: (isUp: boolean) => void): Uplink =>
+  const uplinkTo = (
+    place: EdgePlace,
+    carriers: PoolSize,
+    edgeUp: (isUp: boolean) => void,
+  ): Uplink =>
     new Uplink({
       clock,
       log,

@@ -40,10 +40,12 @@ export interface CarrierBudget {
   readonly maxOpens: number;
   /** Milliseconds. */
   readonly maxAge: number;
+  /** Payload, both ways. */
+  readonly maxBytes: number;
 }
 
 /** Where a message is served by a process, or is an event of its own, nothing is used up. */
-export const endlessBudget: CarrierBudget = { maxOpens: 0, maxAge: 0 };
+export const endlessBudget: CarrierBudget = { maxOpens: 0, maxAge: 0, maxBytes: 0 };
 
 /** Of this, a carrier may have a quarter in flight while others are busy. */
 const MEMORY_PER_CARRIER = 2_097_152;

@@ -102,6 +102,8 @@ export const workerVariables = v.object({
   MAX_DIALS: v.optional(count(1, 65_535, "dials"), "5"),
   // Of the 50 subrequests that an invocation has on the Free plan some go to the resolver.
   MAX_OPENS: v.optional(count(0, 1_000_000, "streams"), "40"),
+  // Bytes cost an invocation CPU time, of which it has 10 ms on the Free plan.
+  MAX_MIB: v.optional(count(0, 16_777_216, "MiB"), "0"),
   MAX_AGE_S: v.optional(count(0, 604_800, "seconds"), "0"),
   HAS_IPV6: v.optional(SWITCH, "true"),
   RESUME_WINDOW_S: v.optional(count(0, 86_400, "seconds"), "60"),

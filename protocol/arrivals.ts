@@ -21,6 +21,11 @@ export class Arrivals {
     return this.#frames;
   }
 
+  /** Payload bytes that have arrived. */
+  get bytes(): number {
+    return this.#payload.received;
+  }
+
   /** Half a window has come, or many frames: the peer is not to wait longer. */
   get isAckDue(): boolean {
     return (

@@ -2,6 +2,7 @@ import { ProtocolError } from "./errors.ts";
 import type { Frame, ResumeEntry } from "./frame.ts";
 import type { Link } from "./link.ts";
 import { LostCarriers } from "./lost-carriers.ts";
+import { type CarrierLoad, Pool, type PoolMember, type PoolSize } from "./pool.ts";
 import { FrameType, GoAwayReason } from "./wire.ts";
 
 export interface CarriersOptions {
@@ -11,16 +12,26 @@ export interface CarriersOptions {
   readonly takeOver: (lost: Link, heir: Link, received: number) => void;
 }
 
-interface Membership {
+class Member implements PoolMember {
+  readonly link: Link;
   readonly carrier: number;
-  /** Streams that lean on the link. */
-  streams: number;
+  streams = 0;
+
+  constructor(link: Link, carrier: number) {
+    this.link = link;
+    this.carrier = carrier;
+  }
+
+  get load(): CarrierLoad {
+    return this.link.load;
+  }
 }
 
 /** The carriers of a session, live and lost, by their numbers (PROTOCOL.md section 10). */
 export class Carriers {
   readonly #options: CarriersOptions;
-  readonly #links = new Map<Link, Membership>();
+  readonly #links = new Map<Link, Member>();
+  readonly #pool = new Pool<Member>();
   /** Links the peer asked us to leave: each is closed once its last stream has ended. */
   readonly #leaving = new Set<Link>();
   readonly #lost = new LostCarriers<Link>();
@@ -35,9 +46,11 @@ export class Carriers {
     return [...this.#links.keys()];
   }
 
-  /** Links that take new streams. */
-  get open(): Link[] {
-    return this.live.filter((link) => !link.isDraining);
+  /** How many links take new streams. */
+  get openCount(): number {
+    let count = 0;
+    for (const { isDraining } of this.#links.keys()) if (!isDraining) count++;
+    return count;
   }
 
   get count(): number {
@@ -54,6 +67,11 @@ export class Carriers {
     let bytes = this.#lost.retained;
     for (const { retained } of this.#links.keys()) bytes += retained;
     return bytes;
+  }
+
+  /** Payload bytes that those that are live have carried, both ways. */
+  get carried(): number {
+    return this.live.reduce((sum, { load }) => sum + load.sent + load.received, 0);
   }
 
   /** Agent: the number of its next carrier. */
@@ -73,7 +91,7 @@ export class Carriers {
 
   add(link: Link, carrier: number): void {
     this.#last = Math.max(this.#last, carrier);
-    this.#links.set(link, { carrier, streams: 0 });
+    this.#links.set(link, new Member(link, carrier));
     this.#askOn(link);
   }
 
@@ -99,16 +117,25 @@ export class Carriers {
     if (heir) this.#askOn(heir);
   }
 
-  /** The link for a new stream: of those that take any, the one with the fewest. */
+  /** The link for a new stream: of those that take any, the one that would deliver first. */
   pick(): Link | undefined {
-    let best: Link | undefined;
-    let fewest = Infinity;
-    for (const [link, { streams }] of this.#links) {
-      if (link.isDraining || streams >= fewest) continue;
-      best = link;
-      fewest = streams;
-    }
-    return best;
+    return this.#pool.place(this.#open)?.link;
+  }
+
+  /** Agent: sees how the links fare; returns whether anything has moved since the last time. */
+  look(now: number): boolean {
+    this.#pool.look(this.#open, now);
+    return this.#pool.isMoving;
+  }
+
+  /** Agent: how many carriers their load asks for. */
+  wanted(size: PoolSize): number {
+    return this.#pool.wanted(size);
+  }
+
+  /** Agent: a link that is not needed any more, and whose streams would not miss it. */
+  surplus(size: PoolSize): Link | undefined {
+    return this.#pool.surplus(this.#open, size)?.link;
   }
 
   /** Counts streams that lean on a link, or do no more; one that was left is closed with the last. */
@@ -158,6 +185,10 @@ export class Carriers {
     this.#links.clear();
     this.#leaving.clear();
     this.#lost.clear();
+  }
+
+  get #open(): Member[] {
+    return [...this.#links.values()].filter(({ link }) => !link.isDraining);
   }
 
   #askOn(heir: Link): void {

@@ -81,8 +81,18 @@ export class Flight {
     return this.#max;
   }
 
+  /** Bytes that were sent in all. */
+  get offset(): number {
+    return this.#offset;
+  }
+
   get bytes(): number {
     return this.#offset - this.#acknowledged;
+  }
+
+  /** Bytes that are delivered in a millisecond; 0 before anything was measured. */
+  get rate(): number {
+    return this.#rate.best;
   }
 
   /** Bytes that may be sent now; below 0 when the limit has come down. */

@@ -27,6 +27,8 @@ export interface Hello {
   readonly maxOpens: number;
   /** Agent: the number of this carrier in its session, from 1 on; 0 when nothing is resumed. */
   readonly carrier: number;
+  /** Payload bytes, both ways, or 0 for "never", after which the sender hands this carrier over. */
+  readonly maxBytes: number;
 }
 
 /** A HELLO that says nothing but its version: what each parameter is when it is left out. */
@@ -45,6 +47,7 @@ export const emptyHello: Hello = {
   maxAge: 0,
   maxOpens: 0,
   carrier: 0,
+  maxBytes: 0,
 };
 
 type Field = Exclude<keyof Hello, "version">;
@@ -68,6 +71,7 @@ const codecs: Readonly<Record<Field, FieldCodec>> = {
   maxAge: { id: HelloParameter.MaxAge, type: "u32" },
   maxOpens: { id: HelloParameter.MaxOpens, type: "u32" },
   carrier: { id: HelloParameter.Carrier, type: "u32" },
+  maxBytes: { id: HelloParameter.MaxBytes, type: "u64" },
 };
 const fields = Object.keys(codecs) as Field[];
 const fieldById = new Map<number, Field>(fields.map((field) => [codecs[field].id, field]));

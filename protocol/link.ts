@@ -12,6 +12,7 @@ import {
 import type { Hello } from "./hello.ts";
 import { KeepAlive } from "./keep-alive.ts";
 import { Outbox, type OutboxHost } from "./outbox.ts";
+import type { CarrierLoad } from "./pool.ts";
 import { RoundTrip } from "./round-trip.ts";
 import type { DatagramFrame, Stream, StreamPort } from "./stream.ts";
 import { CloseCode, FrameType, GoAwayReason, PROTOCOL_VERSION } from "./wire.ts";
@@ -101,6 +102,11 @@ export class Link implements StreamPort, CarrierEvents {
   /** The least round trip of late, in milliseconds; undefined when none was measured. */
   get roundTripMs(): number | undefined {
     return this.#roundTrip.minMs;
+  }
+
+  /** What it has done and has to do, for whoever chooses among links. */
+  get load(): CarrierLoad {
+    return { ...this.#outbox.load, roundTripMs: this.roundTripMs };
   }
 
   /** Whether new streams belong elsewhere. */

@@ -10,6 +10,7 @@ import { Flight } from "./flight.ts";
 import { appendFrame, type Frame, isSessionFrame } from "./frame.ts";
 import type { Hello } from "./hello.ts";
 import { MESSAGE_BYTES, MessageMemory } from "./message-memory.ts";
+import type { CarrierLoad } from "./pool.ts";
 import { type Retention, roomToKeep } from "./retention.ts";
 import type { RoundTrip } from "./round-trip.ts";
 import { Scheduler } from "./scheduler.ts";
@@ -84,6 +85,11 @@ export class Outbox {
   /** Bytes that are kept to be sent again. */
   get retained(): number {
     return this.#log.bytes + this.#backlog.bytes;
+  }
+
+  get load(): Omit<CarrierLoad, "roundTripMs"> {
+    const { offset: sent, bytes, rate } = this.#flight;
+    return { sent, received: this.#arrivals.bytes, pending: bytes + this.#backlog.bytes, rate };
   }
 
   /** Puts our HELLO in front of everything; from now on what arrives is acknowledged. */

@@ -97,9 +97,8 @@ export class Session implements LinkHost {
     return this.#carriers.count;
   }
 
-  /** Links that take new streams. */
-  get openLinkCount(): number {
-    return this.#carriers.open.length;
+  get carriers(): Carriers {
+    return this.#carriers;
   }
 
   /** The shortest round trip of its links, by their last pings; undefined before the first. */
@@ -135,17 +134,12 @@ export class Session implements LinkHost {
 
   /** Whether open() has a link to use. */
   get isOpen(): boolean {
-    return this.#carriers.pick() !== undefined;
+    return this.#carriers.openCount > 0;
   }
 
   /** Whether it has ended for good. */
   get isOver(): boolean {
     return this.#isOver;
-  }
-
-  /** Agent: the number of its next carrier. */
-  nextCarrier(): number {
-    return this.#carriers.next();
   }
 
   /**

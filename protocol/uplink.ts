@@ -1,10 +1,13 @@
 import { Backoff, REFUSED, UNREACHABLE } from "./backoff.ts";
 import type { Carrier, CarrierEvents } from "./carrier.ts";
-import { type Cancel, type Clock, pause } from "./clock.ts";
+import { type Clock, pause } from "./clock.ts";
 import { CarrierError, messageOf, ProtocolError, StreamError } from "./errors.ts";
+import { HandOver } from "./hand-over.ts";
 import type { Hello } from "./hello.ts";
 import { Link } from "./link.ts";
 import type { Log } from "./log.ts";
+import type { PoolSize } from "./pool.ts";
+import { type NextLook, PoolWatch } from "./pool-watch.ts";
 import { Session } from "./session.ts";
 import { CloseCode, GoAwayReason } from "./wire.ts";
 
@@ -27,8 +30,8 @@ export interface UplinkOptions {
   readonly hello: Hello;
   /** Bytes of datagrams that may wait for a carrier; undefined for what DatagramQueue thinks right. */
   readonly datagramBytes?: number;
-  /** Carriers to keep at first, where the edge allows more than one. */
-  readonly carriers: number;
+  /** Carriers to keep at first, as far as the edge allows. */
+  readonly carriers: PoolSize;
   /** The edge as people know it, for the log. */
   readonly edge: string;
 }
@@ -37,8 +40,6 @@ export interface UplinkOptions {
 const SESSION_WAIT_MS = 10_000;
 /** A carrier that lasted this long, or carried something, was a success: its loss needs no pause. */
 const STEADY_MS = 1000;
-/** What of its budget a carrier may use up before the next one is dialled. */
-const SPENT_SHARE = 0.8;
 /** How long a carrier that was handed over may serve the streams it has: until its edge ends it. */
 const HANDOVER_DRAIN_MS = 4_294_967_295;
 /** What the agent keeps, to send it again: more than any edge lets it have in flight. */
@@ -69,16 +70,23 @@ export class Uplink {
   #wake: () => void = () => {};
   #failure = "it was not reached yet";
   /** Carriers to keep. */
-  #wanted: number;
-  /** Wakes when the current session comes of age. */
-  #cancelAging: Cancel = () => {};
-  #isAged = false;
+  #size: PoolSize;
+  readonly #watch: PoolWatch;
+  readonly #handOver: HandOver;
+  /** The link that is being ended as one too many. */
+  #retired: Link | undefined;
   /** How long the last HELLO was waited for. */
   #helloMs: number | undefined;
 
   constructor(options: UplinkOptions) {
     this.#options = options;
-    this.#wanted = options.carriers;
+    this.#size = options.carriers;
+    this.#watch = new PoolWatch(
+      options.clock,
+      () => void this.#current?.carriers.look(options.clock.now()),
+      () => this.#look(),
+    );
+    this.#handOver = new HandOver(options.clock, () => this.#wake());
     this.#backoff = new Backoff(options.random);
   }
 
@@ -92,9 +100,10 @@ export class Uplink {
     return this.#failure;
   }
 
-  /** Keeps so many carriers from now on; those that there are beyond stay until they are lost. */
-  keep(carriers: number): void {
-    this.#wanted = carriers;
+  /** Keeps so many carriers from now on; those that there are beyond go when they are at rest. */
+  keep(carriers: PoolSize): void {
+    this.#size = carriers;
+    this.#watch.rouse();
     this.#wake();
   }
 
@@ -113,11 +122,10 @@ export class Uplink {
   session(): Promise<Session> {
     const current = this.#current;
     if (current?.isOpen) {
-      if (this.#isSpent(current)) this.#wake();
-      const { maxOpens } = current.remote;
-      // Its edge could not serve one stream more: the next session takes it.
-      const isUsedUp = isHandedOver(current) && maxOpens > 0 && current.openedCount >= maxOpens;
-      if (!isUsedUp) return Promise.resolve(current);
+      this.#watch.rouse();
+      if (this.#handOver.isDue(current)) this.#wake();
+      // One whose edge could serve no stream more leaves it to the next session.
+      if (!this.#handOver.isUsedUp(current)) return Promise.resolve(current);
     }
     if (this.#stopping.signal.aborted) {
       return Promise.reject(new StreamError("edge-unavailable", "The agent is stopping"));
@@ -147,7 +155,8 @@ export class Uplink {
   /** Ends the streams and their carriers, and dials no more. */
   stop(): void {
     this.#stopping.abort();
-    this.#cancelAging();
+    this.#watch.stop();
+    this.#handOver.stop();
     const unavailable = new StreamError("edge-unavailable", "The agent is stopping");
     for (const { reject } of this.#waiting) reject(unavailable);
     this.#greeting?.close("The agent has stopped");
@@ -160,16 +169,33 @@ export class Uplink {
 
   #lacksCarrier(): boolean {
     const session = this.#current;
-    if (!session || this.#isSpent(session)) return true;
-    return session.openLinkCount < Math.min(this.#wanted, session.maxCarriers);
+    if (!session || this.#handOver.isDue(session) || !session.isOpen) return true;
+    // Those that drain count at the edge, which would end one of ours for one too many.
+    const hasRoom = session.linkCount < session.maxCarriers;
+    return hasRoom && session.carriers.openCount < session.carriers.wanted(this.#sizeIn(session));
   }
 
-  /** Whether most of what the edge grants the session's one carrier is used up. */
-  #isSpent(session: Session): boolean {
-    if (!isHandedOver(session)) return false;
-    const { maxOpens } = session.remote;
-    const areOpensSpent = maxOpens > 0 && session.openedCount >= Math.ceil(maxOpens * SPENT_SHARE);
-    return areOpensSpent || this.#isAged;
+  #sizeIn(session: Session): PoolSize {
+    const { least, most } = this.#size;
+    const { maxCarriers } = session;
+    return { least: Math.min(least, maxCarriers), most: Math.min(most, maxCarriers) };
+  }
+
+  /** Sees whether there are too few carriers, or too many. */
+  #look(): NextLook {
+    const session = this.#current;
+    if (!session?.isOpen) return "never";
+    const isMoving = session.carriers.look(this.#options.clock.now());
+    if (this.#lacksCarrier()) this.#wake();
+    else this.#retire(session);
+    if (isMoving || session.carriers.openCount > this.#sizeIn(session).least) return "soon";
+    return session.streamCount > 0 ? "later" : "never";
+  }
+
+  /** Ends a carrier that is one too many, as if it were lost: its streams go on on the others. */
+  #retire(session: Session): void {
+    this.#retired = session.carriers.surplus(this.#sizeIn(session));
+    this.#retired?.close("It is not needed any more");
   }
 
   /** Resolves when something has changed that may need a carrier. */
@@ -215,8 +241,9 @@ export class Uplink {
       open({ message: () => {}, closed: () => {} }).close(CloseCode.GoingAway, "");
       throw new CarrierError("ERR_CARRIER_LOST", "The agent is stopping");
     }
-    const joined = this.#current && this.#isSpent(this.#current) ? undefined : this.#current;
-    const carrier = joined?.nextCarrier() ?? 1;
+    const current = this.#current;
+    const joined = current && this.#handOver.isDue(current) ? undefined : current;
+    const carrier = joined?.carriers.next() ?? 1;
     const session = joined ? this.#token : new Uint8Array();
     const greeted = Promise.withResolvers<void>();
     const beganAt = clock.now();
@@ -266,6 +293,7 @@ export class Uplink {
     const isFirst = session.linkCount === 0;
     session.attach(link, carrier);
     this.#greetedAt = clock.now();
+    this.#watch.rouse();
     if (isFirst) log.info(`Connected to the edge at ${edge}`, { runtime: remote.runtime });
     this.#tellUp(true);
     for (const { resolve } of this.#waiting) resolve(session);
@@ -287,21 +315,10 @@ export class Uplink {
     this.#sessions.add(session);
     const before = this.#current;
     this.#current = session;
-    this.#watchAge(session);
+    this.#handOver.watch(session);
     // Its streams go on there until the last has ended.
     before?.drain(HANDOVER_DRAIN_MS, "The next carrier takes the new streams");
     return session;
-  }
-
-  #watchAge(session: Session): void {
-    const { maxAge } = session.remote;
-    this.#cancelAging();
-    this.#isAged = false;
-    if (maxAge === 0 || !isHandedOver(session)) return;
-    this.#cancelAging = this.#options.clock.after(maxAge * SPENT_SHARE, () => {
-      this.#isAged = session === this.#current;
-      this.#wake();
-    });
   }
 
   /** Streams on the old carrier end in their own time; new ones need another. */
@@ -315,6 +332,7 @@ export class Uplink {
 
   #lost(session: Session, reason: CarrierError, link: Link): void {
     const { log, metrics, edge } = this.#options;
+    if (link === this.#retired) return;
     metrics.carrierFailed(reason);
     this.#lastLoss = reason;
     this.#weigh(link.received > 0);
@@ -358,9 +376,4 @@ export class Uplink {
     this.#current = undefined;
     if (session.linkCount === 0) session.close("The edge does not know the session any more");
   }
-}
-
-/** Whether a session has one carrier alone, so that only the next session can relieve it. */
-function isHandedOver(session: Session): boolean {
-  return !session.isResumable;
 }

@@ -122,6 +122,8 @@ export const HelloParameter = {
   MaxOpens: 0x0c,
   /** u32: from the agent, the number of this carrier in its session; 0 when nothing is resumed. */
   Carrier: 0x0d,
+  /** u64: payload bytes, both ways, after which the sender hands this carrier over; 0: never. */
+  MaxBytes: 0x0e,
 } as const;
 export type HelloParameter = (typeof HelloParameter)[keyof typeof HelloParameter];
 

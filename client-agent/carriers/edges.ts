@@ -1,6 +1,7 @@
 import type { Cancel, Clock } from "../../protocol/clock.ts";
 import { StreamError } from "../../protocol/errors.ts";
 import type { Log } from "../../protocol/log.ts";
+import type { PoolSize } from "../../protocol/pool.ts";
 import type { Session } from "../../protocol/session.ts";
 import type { Uplink } from "../../protocol/uplink.ts";
 
@@ -10,9 +11,9 @@ export interface EdgesOptions<Place extends { readonly name: string }> {
   /** The edges, by the names that people know; of two that are as near the first is taken. */
   readonly edges: readonly Place[];
   /** Carriers to the edge that has new streams, and to each of the others. */
-  readonly carriers: { readonly active: number; readonly standby: number };
+  readonly carriers: { readonly active: PoolSize; readonly standby: PoolSize };
   /** Makes the uplink to an edge, which says when that is up or no more. */
-  readonly create: (edge: Place, carriers: number, edgeUp: (isUp: boolean) => void) => Uplink;
+  readonly create: (edge: Place, carriers: PoolSize, edgeUp: (isUp: boolean) => void) => Uplink;
 }
 
 interface Candidate {

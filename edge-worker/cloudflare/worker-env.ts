@@ -72,7 +72,11 @@ export async function readSettings(env: WorkerEnv, log: Log): Promise<WorkerSett
       allowPrivate: variables.ALLOW_PRIVATE,
       connectTimeoutMs: variables.CONNECT_TIMEOUT_MS,
       maxDials: variables.MAX_DIALS,
-      budget: { maxOpens: variables.MAX_OPENS, maxAge: variables.MAX_AGE_S * 1000 },
+      budget: {
+        maxOpens: variables.MAX_OPENS,
+        maxAge: variables.MAX_AGE_S * 1000,
+        maxBytes: variables.MAX_MIB * MEBIBYTE,
+      },
       hasIpv6: variables.HAS_IPV6,
       resumption: {
         resumeWindow: variables.RESUME_WINDOW_S,

@@ -38,6 +38,8 @@ export interface WorkerdEdgeOptions {
   readonly bridge: "durable" | "stateless";
   /** Streams of one carrier of the stateless bridge. */
   readonly maxOpens?: number;
+  /** MiB of payload of one, both ways. */
+  readonly maxMebibytes?: number;
   /** Ways out behind this edge. */
   readonly upstreams?: UpstreamEntries;
   /** False to have the Worker behave as at Cloudflare, which keeps it off its own ranges. */

@@ -1,8 +1,9 @@
-import { agentSettings } from "../support/agent-settings.ts";
-import { describe, expect, it } from "vitest";
+import { randomBytes } from "node:crypto";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { serveAgent } from "../../client-agent/node/serve-agent.ts";
 import { serveWorkerdEdge } from "../../edge-worker/node/serve-workerd.ts";
 import { Admission } from "../../protocol/admission.ts";
+import { agentSettings } from "../support/agent-settings.ts";
 import { edgeDoor } from "../support/edge-door.ts";
 import { recordedLog } from "../support/log.ts";
 import { readExactly, socksConnect } from "../support/socks-client.ts";
@@ -11,29 +12,43 @@ import { startTarget } from "../support/target.ts";
 const key = { id: "test", secret: "a secret long enough" };
 const MAX_OPENS = 5;
 const STREAMS = 23;
+const MEBIBYTE = 1_048_576;
+
+/** An agent, its edge on workerd whose carriers have a budget, and a target that echoes. */
+async function startAll(budget: { maxOpens?: number; maxMebibytes?: number }) {
+  const edge = await serveWorkerdEdge({
+    ...edgeDoor,
+    bridge: "stateless",
+    ...budget,
+    access: { keys: [key], rules: [] },
+    allowPrivate: true,
+    connectTimeoutMs: 5000,
+    log: recordedLog(),
+  });
+  const log = recordedLog();
+  const agent = await serveAgent({
+    ...agentSettings,
+    edges: [new URL(`ws://127.0.0.1:${edge.port}/`)],
+    admission: new Admission(key.id, key.secret),
+    log,
+  });
+  const echo = await startTarget((socket) => void socket.pipe(socket));
+  onTestFinished(async () => {
+    await agent.stop(0);
+    await edge.stop(0);
+    await echo.close();
+  });
+  const connect = () => socksConnect(agent.listen.port, "127.0.0.1", echo.port);
+  const sessionCount = () => log.lines.filter((line) => line.startsWith("info Connected")).length;
+  return { connect, sessionCount };
+}
 
 describe("the stateless bridge on workerd, with few streams for each carrier", () => {
   it("is handed over again and again, and loses no stream", { timeout: 30_000 }, async () => {
-    const edge = await serveWorkerdEdge({
-      ...edgeDoor,
-      bridge: "stateless",
-      maxOpens: MAX_OPENS,
-      access: { keys: [key], rules: [] },
-      allowPrivate: true,
-      connectTimeoutMs: 5000,
-      log: recordedLog(),
-    });
-    const log = recordedLog();
-    const agent = await serveAgent({
-      ...agentSettings,
-      edges: [new URL(`ws://127.0.0.1:${edge.port}/`)],
-      admission: new Admission(key.id, key.secret),
-      log,
-    });
-    const echo = await startTarget((socket) => void socket.pipe(socket));
+    const { connect, sessionCount } = await startAll({ maxOpens: MAX_OPENS });
     const clients = [];
     for (let i = 0; i < STREAMS; i++) {
-      clients.push(await socksConnect(agent.listen.port, "127.0.0.1", echo.port));
+      clients.push(await connect());
     }
     expect(clients.map(({ rep }) => rep)).toEqual(clients.map(() => 0));
     // The first as well as the last, on carriers that were left long ago.
@@ -41,11 +56,29 @@ describe("the stateless bridge on workerd, with few streams for each carrier", (
       socket.write("hello");
       expect(Buffer.from(await readExactly(socket, 5)).toString()).toBe("hello");
     }
-    const sessions = log.lines.filter((line) => line.startsWith("info Connected")).length;
-    expect(sessions).toBeGreaterThanOrEqual(Math.ceil(STREAMS / MAX_OPENS));
+    expect(sessionCount()).toBeGreaterThanOrEqual(Math.ceil(STREAMS / MAX_OPENS));
     for (const { socket } of clients) socket.destroy();
-    await agent.stop(0);
-    await edge.stop(0);
-    await echo.close();
+  });
+});
+
+describe("the stateless bridge on workerd, with few bytes for each carrier", () => {
+  it("is handed over when most of them have passed", { timeout: 30_000 }, async () => {
+    const { connect, sessionCount } = await startAll({ maxMebibytes: 1 });
+    const clients = [];
+    for (let i = 0; i < 3; i++) {
+      // Half of it goes there, and half comes back.
+      const { socket } = await connect();
+      const bytes = randomBytes(MEBIBYTE / 2);
+      socket.write(bytes);
+      expect(Buffer.from(await readExactly(socket, bytes.length)).equals(bytes)).toBe(true);
+      clients.push(socket);
+      // The next carrier is there before the next stream is.
+      await vi.waitUntil(() => sessionCount() === i + 2, { timeout: 10_000 });
+    }
+    for (const socket of clients) {
+      socket.write("hello");
+      expect(Buffer.from(await readExactly(socket, 5)).toString()).toBe("hello");
+      socket.destroy();
+    }
   });
 });

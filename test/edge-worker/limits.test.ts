@@ -65,8 +65,12 @@ describe("helloOf()", () => {
   });
 
   it("says what one carrier can give, and that there is no end to it otherwise", () => {
-    const budget = { maxOpens: 40, maxAge: 5000 };
+    const budget = { maxOpens: 40, maxAge: 5000, maxBytes: 1_000_000 };
     expect(helloOf(edgeLimits, noResumption, 0, "", "", budget)).toMatchObject(budget);
-    expect(helloOf(edgeLimits, noResumption, 0, "", "")).toMatchObject({ maxOpens: 0, maxAge: 0 });
+    expect(helloOf(edgeLimits, noResumption, 0, "", "")).toMatchObject({
+      maxOpens: 0,
+      maxAge: 0,
+      maxBytes: 0,
+    });
   });
 });

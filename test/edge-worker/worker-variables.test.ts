@@ -36,6 +36,7 @@ describe("parseWorkerVariables()", () => {
       HAS_IPV6: true,
       MAX_OPENS: 40,
       MAX_AGE_S: 0,
+      MAX_MIB: 0,
       RESUME_WINDOW_S: 60,
       RESUME_MEMORY_MIB: 32,
       DNS_URL: ["https://cloudflare-dns.com/dns-query"],

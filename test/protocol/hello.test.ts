@@ -115,8 +115,8 @@ function known(id: number): boolean {
 
 /** Bytes of a parameter that is a number; 0 for one that is not. */
 function sizeOf(id: number): number {
-  const { SessionWindow, MaxCarriers, Session, Runtime, Place } = HelloParameter;
+  const { SessionWindow, MaxCarriers, MaxBytes, Session, Runtime, Place } = HelloParameter;
   if (!known(id) || id === Session || id === Runtime || id === Place) return 0;
-  if (id === SessionWindow) return 8;
+  if (id === SessionWindow || id === MaxBytes) return 8;
   return id === MaxCarriers ? 1 : 4;
 }

@@ -10,7 +10,7 @@ import { fateOf } from "../support/stream-bytes.ts";
 const target = parseAddress("example.com", 443);
 
 /** An uplink to an edge whose carriers have so little to give. */
-async function running(budget: Pick<Partial<Hello>, "maxOpens" | "maxAge">) {
+async function running(budget: Pick<Partial<Hello>, "maxOpens" | "maxAge" | "maxBytes">) {
   const parts = startUplink("answers");
   Object.assign(parts.edge.hello, budget);
   await parts.clock.run();
@@ -80,6 +80,25 @@ describe("Uplink, whose carrier has opens to give", () => {
     const { edge, open } = await running({});
     for (let i = 0; i < 200; i++) leave(await open());
     expect(edge.dialledAt).toHaveLength(1);
+  });
+});
+
+describe("Uplink, whose carrier has bytes to give", () => {
+  it("dials the next one at 80 % of them, before the next stream comes", async () => {
+    const { clock, edge, open } = await running({ maxBytes: 2000 });
+    const old = await open();
+    void old.write(new Uint8Array(1000));
+    await clock.advance(10_000);
+    expect(edge.dialledAt).toEqual([0]);
+    void edge.incoming[0]?.stream.write(new Uint8Array(600));
+    await clock.advance(10_000);
+    expect(edge.dialledAt).toHaveLength(2);
+    await open();
+    expect(edge.sessions.map(({ streamCount }) => streamCount)).toEqual([1, 1]);
+    // The old one goes on, beyond what was announced.
+    void edge.incoming[0]?.stream.write(new Uint8Array(400));
+    await clock.run();
+    expect(edge.sessions[0]?.linkCount).toBe(1);
   });
 });
 

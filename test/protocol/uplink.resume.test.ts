@@ -117,7 +117,7 @@ describe("Uplink, a session that can be resumed", () => {
     await clock.advance(20_000);
     bridge().drain(5000);
     await clock.run();
-    expect([pairs.length, session.linkCount, session.openLinkCount]).toEqual([2, 2, 1]);
+    expect([pairs.length, session.linkCount, session.carriers.openCount]).toEqual([2, 2, 1]);
     expect([await uplink.session(), fateOf(stream.read()).now]).toEqual([session, "pending"]);
   });
 });

@@ -34,7 +34,7 @@ export function connectAgent(
 ): AgentEnd {
   const carriers = carrierPair(clock);
   bridge.accept(user, carriers.right);
-  const carrier = joined?.nextCarrier() ?? 1;
+  const carrier = joined?.carriers.next() ?? 1;
   const local = helloWith({ maxStreams: 0, resumeWindow: 60, carrier, ...hello });
   const failed = (reason: CarrierError | ProtocolError): void => void (end.failure = reason);
   const begin = (remote: Hello): Session =>

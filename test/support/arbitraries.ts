@@ -53,6 +53,7 @@ export const hellos: fc.Arbitrary<Hello> = fc.record({
   maxAge: u32,
   maxOpens: u32,
   carrier: u32,
+  maxBytes: u64,
 });
 
 const reason = fc.constantFrom(...(Object.keys(ReasonNumber) as FailureReason[]));

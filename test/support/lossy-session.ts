@@ -112,7 +112,7 @@ export class LossySession {
     const carrier = new LossyCarrier(clock);
     this.carriers.push(carrier);
     const joined = this.agent;
-    const number = joined?.nextCarrier() ?? 1;
+    const number = joined?.carriers.next() ?? 1;
     const agentHello = { ...this.#agentHello, carrier: number };
     const edgeHello = this.#edgeHello;
     const resumeMemory = this.#resumeMemory;

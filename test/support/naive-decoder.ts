@@ -24,6 +24,7 @@ const HELLO_FIELDS: Readonly<Record<number, readonly [field: string, type: strin
   11: ["maxAge", "4"],
   12: ["maxOpens", "4"],
   13: ["carrier", "4"],
+  14: ["maxBytes", "8"],
 };
 
 class Invalid extends Error {}

@@ -23,7 +23,7 @@ export function startUplink(mood: Mood) {
     random: () => 0,
     dial: edge.dial,
     hello: helloWith({ maxStreams: 0 }),
-    carriers: 1,
+    carriers: { least: 1, most: 8 },
     edge: EDGE,
   });
   let hasEnded = false;

@@ -80,7 +80,7 @@ export async function sessionPair(
           remote,
           closed: (reason) => (ended.agent = reason),
         });
-        agent.attach(link, agent.nextCarrier());
+        agent.attach(link, agent.carriers.next());
         return agent;
       },
       failed,

@@ -1,5 +1,6 @@
 import { Arrivals } from "../../protocol/arrivals.ts";
 import { Flight } from "../../protocol/flight.ts";
+import type { CarrierLoad } from "../../protocol/pool.ts";
 import { RoundTrip } from "../../protocol/round-trip.ts";
 
 interface UnderWay {
@@ -48,6 +49,12 @@ export class SimulatedLink {
     const now = (): number => this.#now - (this.#now % tickMs);
     this.flight = new Flight({ now }, this.roundTrip);
     this.flight.open(CARRIER_WINDOW);
+  }
+
+  /** What the sender sees of it; nothing comes the other way. */
+  get load(): CarrierLoad {
+    const { offset: sent, bytes: pending, rate } = this.flight;
+    return { sent, received: 0, pending, rate, roundTripMs: this.roundTrip.minMs };
   }
 
   /** Bytes that wait at the narrow place. */

@@ -1,5 +1,6 @@
 import type { Cancel, Clock } from "../../../protocol/clock.ts";
 import { CarrierError, StreamError } from "../../../protocol/errors.ts";
+import type { PoolSize } from "../../../protocol/pool.ts";
 import type { Session } from "../../../protocol/session.ts";
 import { type Dial, Uplink, type UplinkOptions } from "../../../protocol/uplink.ts";
 
@@ -7,6 +8,9 @@ export type LazyUplinkOptions = Omit<UplinkOptions, "metrics" | "carriers">;
 
 /** How long an uplink without streams is kept: a Worker that holds a WebSocket stays in memory. */
 const IDLE_MS = 60_000;
+
+/** All users of this edge share them. */
+const CARRIERS: PoolSize = { least: 1, most: 4 };
 
 /** A session with another edge for as long as somebody uses it, and none before. */
 export class LazyUplink {
@@ -57,8 +61,7 @@ export class LazyUplink {
     const uplink = new Uplink({
       ...this.#options,
       dial: this.#dial,
-      // One that is lost ends its streams here: HELLO announces no resumption.
-      carriers: 1,
+      carriers: CARRIERS,
       metrics: { edgeUp: () => {}, carrierFailed: () => {} },
     });
     void uplink.run();

@@ -25,7 +25,7 @@ async function running(...places: readonly (readonly [delayMs: number, mood?: Mo
     clock,
     log,
     edges: all,
-    carriers: { active: 2, standby: 1 },
+    carriers: { active: { least: 2, most: 8 }, standby: { least: 1, most: 1 } },
     create: ({ name, edge, index }, carriers, edgeUp) => {
       const uplink = new Uplink({
         clock,
@@ -37,11 +37,11 @@ async function running(...places: readonly (readonly [delayMs: number, mood?: Mo
         carriers,
         edge: name,
       });
-      wanted[index] = carriers;
+      wanted[index] = carriers.least;
       const keep = uplink.keep.bind(uplink);
-      uplink.keep = (count) => {
-        wanted[index] = count;
-        keep(count);
+      uplink.keep = (size) => {
+        wanted[index] = size.least;
+        keep(size);
       };
       return uplink;
     },

@@ -22,7 +22,8 @@ async function running(isolation: Isolation) {
       random: () => 0,
       edge: "wss://edge.example/",
     };
-    return new Uplink({ ...options, dial: edge.dial, carriers: 1, hello: helloWith() });
+    const carriers = { least: 1, most: 1 };
+    return new Uplink({ ...options, dial: edge.dial, carriers, hello: helloWith() });
   });
   const ended = uplinks.run();
   await clock.run();
