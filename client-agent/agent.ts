@@ -63,6 +63,8 @@ const hello: Hello = {
   resumeWindow: 86_400,
 };
 
+/** What the agent keeps, to send it again: more than any edge lets it have in flight. */
+const RESUME_MEMORY = 67_108_864;
 /** Two at least, so that the streams of one that is lost go on at once on the other. */
 const CARRIERS: PoolSize = { least: 2, most: 8 };
 /** An edge that only stands by needs no more to be known as there. */
@@ -134,6 +136,7 @@ function createUplink(
       dial: place.dial,
       edge: place.name,
       hello,
+      resumeMemory: RESUME_MEMORY,
       carriers,
       datagramBytes: udp.uplinkBytes,
     });

@@ -30,6 +30,8 @@ export interface UplinkOptions {
   readonly hello: Hello;
   /** Bytes of datagrams that may wait for a carrier; undefined for what DatagramQueue thinks right. */
   readonly datagramBytes?: number;
+  /** Bytes to keep, to send them again when a carrier is lost. */
+  readonly resumeMemory: number;
   /** Carriers to keep at first, as far as the edge allows. */
   readonly carriers: PoolSize;
   /** The edge as people know it, for the log. */
@@ -42,8 +44,6 @@ const SESSION_WAIT_MS = 10_000;
 const STEADY_MS = 1000;
 /** How long a carrier that was handed over may serve the streams it has: until its edge ends it. */
 const HANDOVER_DRAIN_MS = 4_294_967_295;
-/** What the agent keeps, to send it again: more than any edge lets it have in flight. */
-const RESUME_MEMORY = 67_108_864;
 
 /** Keeps a session with one edge: dials, and dials again when a carrier is lost or drains. */
 export class Uplink {
@@ -302,12 +302,12 @@ export class Uplink {
   }
 
   #begin(remote: Hello): Session {
-    const { clock, hello } = this.#options;
+    const { clock, hello, resumeMemory } = this.#options;
     const session = new Session({
       clock,
       local: hello,
       remote,
-      resumeMemory: RESUME_MEMORY,
+      resumeMemory,
       draining: () => this.#drained(session),
       lost: (reason, link) => this.#lost(session, reason, link),
       closed: (reason) => this.#ended(session, reason),

@@ -35,6 +35,8 @@ export function createWorkerBridge(
       ? undefined
       : createCloudflareTargets(workerClock, resolver.nameCheck),
     connectTimeoutMs: settings.connectTimeoutMs,
+    // The plain Worker cannot keep a session, but its upstream can.
+    resumption: settings.resumption,
   });
   return new Bridge({
     clock: workerClock,

@@ -152,8 +152,10 @@ async function createUsers(options: NodeEdgeOptions, access: Access): Promise<Us
 
 function createEgress(options: NodeEdgeOptions): Opened {
   const outbound = options.outbound ?? nodeOutbound;
+  const { resumption = resumptionDefaults } = options;
   return createUpstreams(parseUpstreams(options.upstreams ?? []), {
     ...options,
+    resumption,
     clock: nodeClock,
     random: Math.random,
     direct: createNodeEgress({ ...options, clock: nodeClock, outbound }),

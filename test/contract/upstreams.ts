@@ -10,6 +10,7 @@ import { Admission } from "../../protocol/admission.ts";
 import type { FailureReason } from "../../protocol/errors.ts";
 import type { Stream } from "../../protocol/stream.ts";
 import { Capability, Command } from "../../protocol/wire.ts";
+import { type ChaosRelay, type Fault, startChaosRelay } from "../support/chaos-relay.ts";
 import { type FakeSocksServer, startFakeSocksServer } from "../support/fake-socks-server.ts";
 import { edgeDoor } from "../support/edge-door.ts";
 import { recordedLog } from "../support/log.ts";
@@ -32,6 +33,9 @@ const escaped = encodeURIComponent(user.password);
 const BYTES = 300_000;
 /** A fallback's turn comes after half of it. */
 const CONNECT_TIMEOUT_MS = 2000;
+/** Between the two edges one connection breaks each time so much has passed: more than a message holds. */
+const BYTES_PER_LOSS = 300_000;
+const QUICK_FAULTS: readonly Fault[] = ["reset", "end", "cut in mid-message"];
 
 /** What the upstreams of each kind say; each key id of the edge under test has one of them. */
 interface Expected {
@@ -96,6 +100,7 @@ export function describeUpstreams(name: string, start: StartEdge): void {
     let touched = 0;
     let fake: FakeSocksServer;
     let silent: SilentTarget;
+    let between: ChaosRelay;
 
     /** Stops `running` after the tests. */
     const keep = async <Thing extends ProxyProgram | RunningEdge>(
@@ -119,6 +124,7 @@ export function describeUpstreams(name: string, start: StartEdge): void {
       const http = await keep(startTinyproxy());
       const httpUser = await keep(startTinyproxy({ name: user.name, password: "secret" }));
       const far = await keep(startFarEdge());
+      between = await startChaosRelay(far.port, loseNowAndThen);
       const down = await closedPort();
       const always = (id: string, url: string): UpstreamEntries[number] => ({
         url,
@@ -141,6 +147,7 @@ export function describeUpstreams(name: string, start: StartEdge): void {
         always("http-none", `http://${at(httpUser.port)}`),
         always("http-down", `http://${at(down)}`),
         always("edge", `ws://far:${secret}@${at(far.port)}/some/path`),
+        always("edge-lossy", `ws://far:${secret}@${at(between.port)}/`),
         always("edge-wrong", `ws://far:${secret.toLowerCase()}x@${at(far.port)}/`),
         always("edge-down", `ws://far:${secret}@${at(down)}/`),
         { url: `socks5://${at(fake.port)}`, users: ["fallback"] },
@@ -161,7 +168,9 @@ export function describeUpstreams(name: string, start: StartEdge): void {
     afterAll(async () => {
       await Promise.all([...agents.values()].map((agent) => agent.close()));
       for (const stop of stops.toReversed()) await stop();
-      await Promise.all([echo, second, elsewhere, untouched, fake, silent].map((it) => it.close()));
+      await Promise.all(
+        [echo, second, elsewhere, untouched, fake, silent, between].map((it) => it.close()),
+      );
     });
 
     const agentOf = async (id: string): Promise<RawAgent> => {
@@ -302,6 +311,21 @@ export function describeUpstreams(name: string, start: StartEdge): void {
         peer.destroy();
       });
 
+      it("outlives the loss of the way to it, again and again", async () => {
+        const streams = await Promise.all(
+          [1, 2, 3, 4].map(() => open("edge-lossy", "127.0.0.1", echo.port)),
+        );
+        for (const [sent, received] of await Promise.all(
+          streams.map(async ({ stream, outcome }) => {
+            expect(await outcome).not.toBeInstanceOf(Error);
+            return roundTrip(stream);
+          }),
+        )) {
+          expect(received).toBe(sent);
+        }
+        expect(between.totals.losses).toBeGreaterThanOrEqual(5);
+      });
+
       it("resolves names", async () => {
         const { outcome } = await open("edge", "localhost", 0, Command.Resolve);
         expect(["127.0.0.1", "::1"]).toContain(((await outcome) as Address).host);
@@ -318,6 +342,13 @@ export function describeUpstreams(name: string, start: StartEdge): void {
       });
     });
   });
+}
+
+/** Breaks what there is, each time in the next way, once enough has passed since the last time. */
+function loseNowAndThen(relay: ChaosRelay): void {
+  const { totals } = relay;
+  if (totals.bytes < (totals.losses + 1) * BYTES_PER_LOSS) return;
+  relay.strike(QUICK_FAULTS[totals.losses % QUICK_FAULTS.length] ?? "reset", 0);
 }
 
 function startFarEdge(): Promise<RunningEdge> {

@@ -46,6 +46,7 @@ export async function resumingUplink(carriers = 1, maxCarriers = 4, { delayMs, w
     random: () => 0,
     dial,
     hello: helloWith({ maxStreams: 0, resumeWindow: 3600, ...windows }),
+    resumeMemory: 1_000_000,
     carriers: { least: carriers, most: 8 },
     edge: "wss://edge.example/",
   });

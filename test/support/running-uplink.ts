@@ -23,6 +23,7 @@ export function startUplink(mood: Mood) {
     random: () => 0,
     dial: edge.dial,
     hello: helloWith({ maxStreams: 0 }),
+    resumeMemory: 1_000_000,
     carriers: { least: 1, most: 8 },
     edge: EDGE,
   });

@@ -4,7 +4,7 @@ import type { Clock } from "../../../protocol/clock.ts";
 import { emptyHello, type Hello } from "../../../protocol/hello.ts";
 import type { Log } from "../../../protocol/log.ts";
 import type { Dial } from "../../../protocol/uplink.ts";
-import { edgeLimits } from "../../limits.ts";
+import { edgeLimits, type Resumption } from "../../limits.ts";
 import { fitOf, type Protocol } from "../../policy/rule.ts";
 import type { Egress } from "../egress.ts";
 import type { BlockedTargets } from "./blocked-targets.ts";
@@ -30,6 +30,8 @@ export interface UpstreamPlatform {
   /** What `direct` cannot connect to, where there is something of the kind. */
   readonly blocked?: BlockedTargets | undefined;
   readonly connectTimeoutMs: number;
+  /** For how long, and in what memory, streams outlive the way to another edge. */
+  readonly resumption: Resumption;
 }
 
 /** An egress, and what ends the sessions that it keeps. */
@@ -37,14 +39,6 @@ export interface Opened {
   readonly egress: Egress;
   readonly close: () => void;
 }
-
-/** What this edge grants another one that is its upstream. */
-const hello: Hello = {
-  ...emptyHello,
-  streamWindow: edgeLimits.streamWindow,
-  sessionWindow: edgeLimits.sessionWindow,
-  carrierWindow: edgeLimits.carrierWindow,
-};
 
 /** The direct way and the upstreams of the settings. None is dialled before something goes there. */
 export function createUpstreams(
@@ -86,7 +80,9 @@ function open(upstream: UpstreamAddress, platform: UpstreamPlatform): Opened {
   if (upstream.kind === "edge") {
     const { url, admission } = upstream;
     const dial = platform.dialEdge(url, admission);
-    const uplink = new LazyUplink({ ...platform, dial, hello, edge: url.href });
+    const { resumeMemory, resumeWindow } = platform.resumption;
+    const hello = helloFor(resumeWindow);
+    const uplink = new LazyUplink({ ...platform, dial, hello, resumeMemory, edge: url.href });
     return { egress: createEdgeEgress(() => uplink.session()), close: () => uplink.close() };
   }
   const { kind, address, user } = upstream;
@@ -97,4 +93,10 @@ function open(upstream: UpstreamAddress, platform: UpstreamPlatform): Opened {
     ask: (proxy, target) => connect(proxy, target, user),
   });
   return { egress, close: () => {} };
+}
+
+/** What this edge grants another one that is its upstream. */
+function helloFor(resumeWindow: number): Hello {
+  const { streamWindow, sessionWindow, carrierWindow } = edgeLimits;
+  return { ...emptyHello, streamWindow, sessionWindow, carrierWindow, resumeWindow };
 }

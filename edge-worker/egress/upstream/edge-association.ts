@@ -5,7 +5,7 @@ import type { Association, Deliver } from "../egress.ts";
 
 /**
  * The datagrams of one association by way of another edge. When its stream is lost, as with the
- * carrier to that edge, the next datagram asks for another: UDP promises nothing, but goes on.
+ * session with that edge, the next datagram asks for another: UDP promises nothing, but goes on.
  */
 export class EdgeAssociation implements Association {
   readonly #openStream: () => Promise<Stream>;

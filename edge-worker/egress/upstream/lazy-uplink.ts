@@ -12,7 +12,10 @@ const IDLE_MS = 60_000;
 /** All users of this edge share them. */
 const CARRIERS: PoolSize = { least: 1, most: 4 };
 
-/** A session with another edge for as long as somebody uses it, and none before. */
+/**
+ * A session with another edge for as long as somebody uses it, and none before. Its streams outlive a
+ * lost carrier as those of an agent do; they are what it goes on dialling for.
+ */
 export class LazyUplink {
   readonly #options: LazyUplinkOptions;
   readonly #clock: Clock;
@@ -83,9 +86,7 @@ export class LazyUplink {
   };
 
   #stopIfIdle(): void {
-    for (const session of this.#sessions) {
-      if (session.linkCount === 0) this.#sessions.delete(session);
-    }
+    for (const session of this.#sessions) if (session.isOver) this.#sessions.delete(session);
     const isUsed = [...this.#sessions].some(({ streamCount }) => streamCount > 0);
     if (!isUsed && !this.#isAsked) return this.#stop();
     this.#isAsked = false;

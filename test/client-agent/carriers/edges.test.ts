@@ -34,6 +34,7 @@ async function running(...places: readonly (readonly [delayMs: number, mood?: Mo
         metrics: { edgeUp, carrierFailed: () => {} },
         dial: edge.dial,
         hello: helloWith(),
+        resumeMemory: 1_000_000,
         carriers,
         edge: name,
       });

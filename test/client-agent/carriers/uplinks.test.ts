@@ -22,8 +22,8 @@ async function running(isolation: Isolation) {
       random: () => 0,
       edge: "wss://edge.example/",
     };
-    const carriers = { least: 1, most: 1 };
-    return new Uplink({ ...options, dial: edge.dial, carriers, hello: helloWith() });
+    const pool = { resumeMemory: 1_000_000, carriers: { least: 1, most: 1 } };
+    return new Uplink({ ...options, ...pool, dial: edge.dial, hello: helloWith() });
   });
   const ended = uplinks.run();
   await clock.run();

@@ -39,6 +39,7 @@ function created(entries: UpstreamEntries) {
     direct,
     dialEdge,
     connectTimeoutMs: 15_000,
+    resumption: { resumeWindow: 60, resumeMemory: 1_000_000 },
   });
   const { signal } = new AbortController();
   const dial = async (

@@ -1,11 +1,16 @@
 import { describe, expect, it } from "vitest";
 import { LazyUplink } from "../../../../edge-worker/egress/upstream/lazy-uplink.ts";
 import { parseAddress } from "../../../../protocol/address.ts";
+import { CarrierError } from "../../../../protocol/errors.ts";
+import type { Dial } from "../../../../protocol/uplink.ts";
 import { Command } from "../../../../protocol/wire.ts";
+import { createBridge } from "../../../support/bridge-parts.ts";
+import { type CarrierPair, carrierPair } from "../../../support/carrier-pair.ts";
 import { FakeClock } from "../../../support/fake-clock.ts";
 import { FakeEdge, type Mood } from "../../../support/fake-edge.ts";
 import { recordedLog } from "../../../support/log.ts";
 import { helloWith } from "../../../support/session-pair.ts";
+import { fateOf } from "../../../support/stream-bytes.ts";
 import { settled } from "../../../support/settled.ts";
 
 const target = parseAddress("example.com", 443);
@@ -21,6 +26,7 @@ function lazyUplink(mood: Mood = "answers") {
     random: () => 0,
     dial: edge.dial,
     hello: helloWith({ maxStreams: 0 }),
+    resumeMemory: 1_000_000,
     edge: "wss://edge.example/",
   });
   /** A session, or why there is none, once all that happens at once has happened. */
@@ -125,5 +131,118 @@ describe("LazyUplink", () => {
     await clock.run();
     expect(await asking).toMatchObject({ reason: "edge-unavailable" });
     expect(clock.timerCount).toBe(0);
+  });
+});
+
+/** An uplink to a real bridge, by which one stream goes to a target. */
+async function resumable() {
+  const hello = helloWith({ maxCarriers: 4, resumeWindow: 60 });
+  const { bridge, clock, egress } = createBridge({ hello });
+  const pairs: CarrierPair[] = [];
+  const network = { isUp: true, dials: 0 };
+  const dial: Dial = async () => {
+    network.dials++;
+    await Promise.resolve();
+    if (!network.isUp) throw new CarrierError("ERR_CARRIER_LOST", "no network");
+    const pair = carrierPair(clock);
+    pairs.push(pair);
+    bridge.accept("test", pair.right);
+    return pair.left;
+  };
+  const uplink = new LazyUplink({
+    clock,
+    log: recordedLog(),
+    random: () => 0,
+    dial,
+    hello: helloWith({ maxStreams: 0, resumeWindow: 60 }),
+    resumeMemory: 1_000_000,
+    edge: "wss://edge.example/",
+  });
+  const asking = uplink.session();
+  await clock.run();
+  const session = await asking;
+  const { stream } = session.open(Command.Connect, target, new Uint8Array());
+  await clock.run();
+  const [dialled] = egress.dials;
+  dialled?.succeed();
+  await clock.run();
+  if (!dialled) throw new Error("The other edge has not dialled");
+  return { bridge, clock, pairs, network, uplink, session, stream, channel: dialled.channel };
+}
+
+describe("LazyUplink, to an edge that keeps sessions", () => {
+  it("lets streams go on when its carrier is lost, both ways, with no byte lost", async () => {
+    const { clock, pairs, uplink, session, stream, channel } = await resumable();
+    void stream.write(Uint8Array.of(1, 2));
+    await clock.run();
+    channel.arrive(Uint8Array.of(7, 8));
+    pairs[0]?.cut();
+    void stream.write(Uint8Array.of(3));
+    channel.arrive(Uint8Array.of(9));
+    await clock.run();
+    expect(pairs).toHaveLength(2);
+    expect([...channel.written]).toEqual([1, 2, 3]);
+    const got = [...((await stream.read()) ?? [])];
+    while (got.length < 3) got.push(...((await stream.read()) ?? []));
+    expect(got).toEqual([7, 8, 9]);
+    expect(await uplink.session()).toBe(session);
+  });
+
+  it("goes on dialling for the streams it has, and tells who asks for more at once", async () => {
+    const { clock, pairs, network, uplink, stream, channel } = await resumable();
+    await clock.advance(10_000);
+    network.isUp = false;
+    pairs[0]?.cut();
+    await clock.run();
+    const asking = settled(uplink.session());
+    await clock.run();
+    expect(await asking).toMatchObject({ reason: "edge-unavailable" });
+    const read = fateOf(stream.read());
+    await clock.advance(20_000);
+    expect(read.now).toBe("pending");
+    network.isUp = true;
+    await clock.advance(5000);
+    channel.arrive(Uint8Array.of(5));
+    await clock.run();
+    expect(read.now).toEqual(Uint8Array.of(5));
+  });
+
+  it("stays for streams that wait for a carrier, when nobody has asked for a minute", async () => {
+    const { clock, pairs, network, stream, channel } = await resumable();
+    await clock.advance(100_000);
+    network.isUp = false;
+    pairs[0]?.cut();
+    // In the middle of this it looks whether anybody uses it.
+    await clock.advance(40_000);
+    network.isUp = true;
+    const read = fateOf(stream.read());
+    channel.arrive(Uint8Array.of(5));
+    await clock.advance(15_000);
+    expect(read.now).toEqual(Uint8Array.of(5));
+  });
+
+  it("gives streams and dials up when the window has passed, and nothing is left", async () => {
+    const { bridge, clock, pairs, network, stream } = await resumable();
+    await clock.advance(10_000);
+    network.isUp = false;
+    pairs[0]?.cut();
+    const read = fateOf(stream.read());
+    await clock.advance(59_999);
+    expect(read.now).toBe("pending");
+    await clock.advance(1);
+    expect(read.now).toMatchObject({ reason: "edge-unavailable" });
+    await clock.advance(240_000);
+    const { dials } = network;
+    await clock.advance(600_000);
+    expect([network.dials, bridge.sessionCount, clock.timerCount]).toEqual([dials, 0, 0]);
+  });
+
+  it("tells the other edge when it is closed, so that this keeps nothing", async () => {
+    const { bridge, clock, uplink, stream } = await resumable();
+    const read = fateOf(stream.read());
+    uplink.close();
+    await clock.run();
+    expect(read.now).toMatchObject({ reason: "cancelled" });
+    expect([bridge.sessionCount, clock.timerCount]).toEqual([0, 0]);
   });
 });
