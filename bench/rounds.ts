@@ -6,6 +6,7 @@ import type { Topic } from "./measure/topics.ts";
 import type { Outcome, Remark } from "./report/outcome.ts";
 import { formatRemark } from "./report/outcome.ts";
 import type { Reach, Subject } from "./subjects/subject.ts";
+import { Stopwatch } from "./stopwatch.ts";
 import { Workshop } from "./workshop.ts";
 
 /** What is to be done, and with what. */
@@ -37,17 +38,19 @@ export async function runRounds(plan: Plan): Promise<Outcome> {
   const samples = new Map(plan.subjects.map(({ name }) => [name, new Map<string, number[]>()]));
   const remarks: Remark[] = [];
   const turns = turnsOf(plan);
+  const stopwatch = new Stopwatch();
   for (const [index, turn] of turns.entries()) {
     const { subject, course, round } = turn;
     const place = `round ${round} of ${plan.rounds}, turn ${index + 1} of ${turns.length}`;
     plan.tell(`${place}: ${subject.name}, ${course.name}`);
-    const { values, remarks: found } = await runTurn(plan, turn);
+    const { values, remarks: found } = await runTurn(plan, turn, stopwatch);
     remarks.push(...found);
     for (const [key, value] of Object.entries(values)) {
       const rows = samples.get(subject.name);
       rows?.set(key, [...(rows.get(key) ?? []), value]);
     }
   }
+  plan.tell(`where the time went: ${stopwatch.toString()}`);
   return { samples, remarks };
 }
 
@@ -67,7 +70,11 @@ function turnsOf({ subjects, topics, rounds }: Plan): Turn[] {
   );
 }
 
-async function runTurn(plan: Plan, { subject, course, round }: Turn): Promise<TurnOutcome> {
+async function runTurn(
+  plan: Plan,
+  { subject, course, round }: Turn,
+  stopwatch: Stopwatch,
+): Promise<TurnOutcome> {
   const workshop = new Workshop(`${plan.folder}/${subject.name}-${course.name}-${round}`);
   const relays = course.link && new Relays(plan.loadProgram, course.link);
   const reach: Reach = async (port) => (relays === undefined ? port : await relays.reach(port));
@@ -80,7 +87,7 @@ async function runTurn(plan: Plan, { subject, course, round }: Turn): Promise<Tu
   };
   const attempt = async (what: string, act: () => Promise<void>) => {
     try {
-      await act();
+      await stopwatch.time(what, act);
     } catch (error) {
       remark("failure", what, error instanceof Error ? error.message : String(error));
     }
@@ -92,13 +99,18 @@ async function runTurn(plan: Plan, { subject, course, round }: Turn): Promise<Tu
     for (const measurement of course.measurements) {
       const note = (text: string) => remark("note", measurement.name, text);
       await attempt(measurement.name, async () => {
-        Object.assign(values, await measurement.run({ running, load, pace: plan.pace, note }));
+        Object.assign(
+          values,
+          await measurement.run({ running, load, pace: plan.pace, relays, note }),
+        );
       });
     }
     await load.stop();
   });
   if (remarks.some(({ kind }) => kind === "failure")) plan.tell(workshop.lastWords());
-  await workshop.stop();
-  await relays?.stop();
+  await stopwatch.time("stop", async () => {
+    await workshop.stop();
+    await relays?.stop();
+  });
   return { values, remarks };
 }

@@ -2,12 +2,19 @@
 export interface BackoffRange {
   readonly firstMs: number;
   readonly maxMs: number;
+  /** By how much each bound is above the one before. */
+  readonly growth: number;
 }
 
 /** An edge that cannot be reached: soon again, then ever more rarely. */
-export const UNREACHABLE: BackoffRange = { firstMs: 250, maxMs: 30_000 };
+export const UNREACHABLE: BackoffRange = { firstMs: 250, maxMs: 30_000, growth: 2 };
+/**
+ * The same while streams wait for it. They wait longer than the network is away, on average by six
+ * tenths of what a bound grows by: so by a sixth, at the price of thirty attempts up to the longest.
+ */
+export const AWAITED: BackoffRange = { firstMs: 50, maxMs: 30_000, growth: 1.25 };
 /** An edge that answered and refused us will not think better of it by itself. */
-export const REFUSED: BackoffRange = { firstMs: 30_000, maxMs: 120_000 };
+export const REFUSED: BackoffRange = { firstMs: 30_000, maxMs: 120_000, growth: 2 };
 
 /** Exponential backoff with full jitter, so that many agents do not come back all at once. */
 export class Backoff {
@@ -20,8 +27,8 @@ export class Backoff {
   }
 
   /** How long to wait before the next attempt; at least a tenth of the bound, never nothing. */
-  nextMs({ firstMs, maxMs }: BackoffRange): number {
-    const bound = Math.min(maxMs, firstMs * 2 ** Math.min(this.#attempts++, 30));
+  nextMs({ firstMs, maxMs, growth }: BackoffRange): number {
+    const bound = Math.min(maxMs, firstMs * growth ** Math.min(this.#attempts++, 60));
     return bound * (0.1 + 0.9 * this.#random());
   }
 

@@ -1,4 +1,4 @@
-import { Backoff, REFUSED, UNREACHABLE } from "./backoff.ts";
+import { AWAITED, Backoff, type BackoffRange, REFUSED, UNREACHABLE } from "./backoff.ts";
 import type { Carrier, CarrierEvents } from "./carrier.ts";
 import { type Clock, pause } from "./clock.ts";
 import { CarrierError, messageOf, ProtocolError, StreamError } from "./errors.ts";
@@ -42,6 +42,8 @@ export interface UplinkOptions {
 const SESSION_WAIT_MS = 10_000;
 /** A carrier that lasted this long, or carried something, was a success: its loss needs no pause. */
 const STEADY_MS = 1000;
+/** A pause below this is only logged for those who look closely. */
+const QUIET_MS = 200;
 /** How long a carrier that was handed over may serve the streams it has: until its edge ends it. */
 const HANDOVER_DRAIN_MS = 4_294_967_295;
 
@@ -223,12 +225,19 @@ export class Uplink {
       const code = error instanceof CarrierError ? error.code : undefined;
       // Without a session to ask for, the edge may well take us.
       if (code === "ERR_NO_SESSION" || this.#isHurried) return;
-      const waitMs = this.#backoff.nextMs(code === "ERR_ADMISSION" ? REFUSED : UNREACHABLE);
-      log.warn(`Cannot use the edge at ${edge}: ${this.#failure}`, {
-        retryMs: Math.round(waitMs),
-      });
+      const range = code === "ERR_ADMISSION" ? REFUSED : this.#patience;
+      const waitMs = this.#backoff.nextMs(range);
+      // What is tried again in no time at all is not worth a line each.
+      const level = range === AWAITED && waitMs < QUIET_MS ? "debug" : "warn";
+      const retryMs = Math.round(waitMs);
+      log[level](`Cannot use the edge at ${edge}: ${this.#failure}`, { retryMs });
       await this.#pause(waitMs);
     }
+  }
+
+  get #patience(): BackoffRange {
+    const session = this.#current;
+    return session && session.streamCount > 0 && !session.isOpen ? AWAITED : UNREACHABLE;
   }
 
   /** Dials, and greets: joins the current session, or begins one. */

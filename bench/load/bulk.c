@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 /* On a slow link a ping may take longer than the window. */
-enum { PINGS_MIN = 3, PINGS_MAX = 100000, PING_PAUSE_MS = 1, STILL_S = 4 };
+enum { PINGS_MIN = 3, PINGS_MAX = 100000, PING_PAUSE_MS = 1, STILL_S = 4, SILENT_S = 1 };
 
 static const struct options *settings;
 static int stream_mode, control_fd;
@@ -92,6 +92,28 @@ void bulk(const struct options *options, int mode) {
   printf("{\"bytes\":%llu,\"seconds\":%.6f,\"allBytes\":%llu,\"lostBytes\":%llu}\n",
          (unsigned long long)bytes, seconds, (unsigned long long)total.bytes,
          (unsigned long long)total.lost);
+}
+
+/* The longest time within the window in which nothing came, and when something came again. */
+void gap(const struct options *options) {
+  struct counts before = start_streams(options, MODE_SOURCE);
+  sleep_ms(options->warm_ms);
+  uint64_t first = atomic_load(&moved), known = first;
+  double last = now_s(), end = last + options->window_ms / 1e3, longest = 0, resumed_at = 0;
+  for (double now; (now = now_s()) < end; usleep(200)) {
+    uint64_t here = atomic_load(&moved);
+    if (here == known) continue;
+    if (now - last > longest) {
+      longest = now - last;
+      resumed_at = now;
+    }
+    known = here;
+    last = now;
+  }
+  if (end - last > SILENT_S) die("go on with a stream", ETIMEDOUT);
+  stop_streams(before);
+  printf("{\"gapMs\":%.3f,\"resumedAtMs\":%.3f,\"bytes\":%llu}\n", longest * 1e3,
+         resumed_at * 1e3, (unsigned long long)(known - first));
 }
 
 static int by_size(const void *left, const void *right) {

@@ -15,6 +15,16 @@ export const LINK_BUFFER_MS = 1000;
 /** Longer than any turn takes. */
 const RELAY_LIMIT_S = 600;
 
+/** What may happen to the connections of a link, as relay.c knows it. */
+const COMMANDS = {
+  "break the busiest": "b",
+  "break all": "a",
+  /** And refuse new ones, until it is opened. */
+  "break all, and refuse": "r",
+  open: "o",
+} as const;
+export type Command = keyof typeof COMMANDS;
+
 /** The relays of one turn. */
 export class Relays {
   readonly #program: string;
@@ -38,6 +48,11 @@ export class Relays {
     });
     this.#children.push(child);
     return (await readResult(child, object({ port: number() }))).port;
+  }
+
+  /** Does this on every link. */
+  tell(command: Command): void {
+    for (const { stdin } of this.#children) stdin?.write(COMMANDS[command]);
   }
 
   async stop(): Promise<void> {

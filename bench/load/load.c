@@ -99,12 +99,13 @@ int main(int count, char **arguments) {
   signal(SIGALRM, out_of_time);
   alarm(options.limit_s > 0 ? options.limit_s : 30);
   raise_descriptor_limit();
-  start_thread(end_with_input, NULL);
+  if (strcmp(command, "relay")) start_thread(end_with_input, NULL);
   pattern_fill();
 
   if (!strcmp(command, "serve")) serve();
   else if (!strcmp(command, "download")) bulk(&options, MODE_SOURCE);
   else if (!strcmp(command, "upload")) bulk(&options, MODE_SINK);
+  else if (!strcmp(command, "gap")) gap(&options);
   else if (!strcmp(command, "ping")) ping(&options);
   else if (!strcmp(command, "sessions")) sessions(&options);
   else if (!strcmp(command, "idle")) hold(&options, MODE_ECHO);

@@ -1,7 +1,8 @@
 /*
  * The load generator: `load serve` is the target, every other subcommand a client. A process does
  * one measurement and prints one line of JSON. It also ends when its standard input does, so that it
- * never outlives who started it, and after `limit` seconds, should anything hang.
+ * never outlives who started it, and after `limit` seconds, should anything hang. The relay takes
+ * commands there.
  */
 #pragma once
 #include <stdatomic.h>
@@ -75,6 +76,7 @@ struct counts ask(int control, char question);
 
 void serve(void) __attribute__((noreturn));
 void bulk(const struct options *options, int mode);
+void gap(const struct options *options);
 void ping(const struct options *options);
 void sessions(const struct options *options);
 void hold(const struct options *options, int mode) __attribute__((noreturn));

@@ -14,6 +14,7 @@
 enum { WAITING_MAX = 4194304 };
 
 static struct pair *closed;
+static struct pair *known; /* all that are not buried */
 
 void queue_add(struct queue *queue, struct chunk *chunk) {
   if (!queue->first) queue->last = &queue->first;
@@ -45,6 +46,8 @@ struct pair *pair_new(int near, int far, int writable, struct direction *up, str
   pair->near.writable = pair->far.writable = writable;
   pair->near.peer = &pair->far;
   pair->far.peer = &pair->near;
+  pair->next_known = known;
+  known = pair;
   return pair;
 }
 
@@ -84,6 +87,29 @@ static void pair_close(struct pair *pair, int is_failure) {
   closed = pair;
 }
 
+void pair_break(struct pair *pair) { pair_close(pair, 1); }
+
+void pairs_break_all(void) {
+  for (struct pair *pair = known; pair; pair = pair->next_known) {
+    if (pair->is_open) pair_close(pair, 1);
+  }
+}
+
+void pairs_break_busiest(void) {
+  struct pair *busiest = NULL;
+  for (struct pair *pair = known; pair; pair = pair->next_known) {
+    if (!pair->is_open || pair->is_closed) continue;
+    if (!busiest || pair->moved > busiest->moved) busiest = pair;
+  }
+  if (busiest) pair_close(busiest, 1);
+}
+
+static void forget(struct pair *pair) {
+  struct pair **link = &known;
+  while (*link != pair) link = &(*link)->next_known;
+  *link = pair->next_known;
+}
+
 void pairs_bury(void) {
   for (struct pair **link = &closed; *link;) {
     struct pair *pair = *link;
@@ -92,6 +118,7 @@ void pairs_bury(void) {
       continue;
     }
     *link = pair->next;
+    forget(pair);
     free(pair);
   }
 }
@@ -112,6 +139,7 @@ struct chunk *end_read(struct end *end, size_t most) {
   chunk->length = got;
   chunk->sent = 0;
   end->pair->chunks++;
+  end->pair->moved += got;
   if (!got) end->has_ended = 1;
   update_reading(end);
   return chunk;

@@ -3,7 +3,7 @@
  * its turn at `rate`, travels for `delay`, and goes out. All connections share the rate of a
  * direction, first come, first served. The queue in front of the rate is deep, as in many a router at
  * home: once `buffer` of it is full nothing more is read, and senders meet TCP's flow control where a
- * router would drop.
+ * router would drop. By its standard input it is told to break connections, and to refuse new ones.
  */
 #define _GNU_SOURCE
 #include "relay.h"
@@ -18,12 +18,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* Commands. After REFUSE nobody gets through until OPEN. */
+enum { BREAK_BUSIEST = 'b', BREAK_ALL = 'a', REFUSE = 'r', OPEN = 'o' };
+
 /* What the kernel holds in front of the link would be part of its buffer. */
 enum { KERNEL_BUFFER_BYTES = 262144, EVENTS_MAX = 64 };
 
 static const struct options *settings;
 static int writable; /* epoll: outputs that take no more */
 static struct direction up, down;
+static int is_refusing;
 /* Accepted, but for the client the handshake of TCP is not over yet; by time of acceptance. */
 static struct pair *connecting, **last_connecting = &connecting;
 
@@ -45,6 +49,12 @@ static int listen_anywhere(int *port) {
   return fd;
 }
 
+static void reset(int fd) {
+  struct linger reset = {.l_onoff = 1, .l_linger = 0};
+  setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+  close(fd);
+}
+
 static void accept_one(int listener) {
   struct sockaddr_in address = {
       .sin_family = AF_INET,
@@ -53,6 +63,10 @@ static void accept_one(int listener) {
   };
   int near = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
   if (near < 0) return;
+  if (is_refusing) {
+    reset(near);
+    return;
+  }
   int far = new_socket();
   if (connect(far, (struct sockaddr *)&address, sizeof address)) {
     close(far);
@@ -71,7 +85,19 @@ static void open_connected(double now) {
     connecting = pair->next;
     if (!connecting) last_connecting = &connecting;
     pair_open(pair);
+    if (is_refusing) pair_break(pair);
   }
+}
+
+/* Ends with the input, as every command of the load generator does. */
+static void obey(void) {
+  char command;
+  ssize_t got = read(STDIN_FILENO, &command, 1);
+  if (got < 0 && errno == EINTR) return;
+  if (got <= 0) exit(0);
+  if (command == REFUSE || command == OPEN) is_refusing = command == REFUSE;
+  if (command == REFUSE || command == BREAK_ALL) pairs_break_all();
+  if (command == BREAK_BUSIEST) pairs_break_busiest();
 }
 
 /* How long the link needs for `bytes`. */
@@ -124,17 +150,19 @@ static void plan(const struct direction *direction, double now, struct pollfd *p
 static void wait_for_more(int listener) {
   double now = now_s(), wake = now + 1;
   struct pollfd polls[] = {
-      {.fd = listener, .events = POLLIN}, {.fd = writable, .events = POLLIN}, {.fd = -1}, {.fd = -1}};
+      {.fd = listener, .events = POLLIN}, {.fd = writable, .events = POLLIN}, {.fd = -1}, {.fd = -1},
+      {.fd = STDIN_FILENO, .events = POLLIN}};
   plan(&up, now, &polls[2], &wake);
   plan(&down, now, &polls[3], &wake);
   if (connecting && connecting->opens < wake) wake = connecting->opens;
   double rest = wake > now ? wake - now : 0;
   struct timespec timeout = {.tv_sec = rest, .tv_nsec = (rest - (time_t)rest) * 1e9};
-  if (ppoll(polls, 4, &timeout, NULL) < 0 && errno != EINTR) fail("wait for events");
+  if (ppoll(polls, 5, &timeout, NULL) < 0 && errno != EINTR) fail("wait for events");
   if (polls[0].revents) accept_one(listener);
   if (polls[1].revents) write_all();
   if (polls[2].revents) read_all(&up);
   if (polls[3].revents) read_all(&down);
+  if (polls[4].revents) obey();
 }
 
 void relay(const struct options *options) {

@@ -32,9 +32,10 @@ struct end {
 };
 
 struct pair {
-  struct pair *next;
+  struct pair *next, *next_known;
   struct end near, far;
   double opens;
+  uint64_t moved; /* bytes */
   int chunks; /* that are travelling or waiting */
   int is_open, is_closed;
 };
@@ -44,6 +45,9 @@ struct chunk *queue_take(struct queue *queue);
 
 struct pair *pair_new(int near, int far, int writable, struct direction *up, struct direction *down);
 void pair_open(struct pair *pair); /* begins to read */
+void pair_break(struct pair *pair); /* resets both sides: what is on its way is lost */
+void pairs_break_all(void);        /* those that are open */
+void pairs_break_busiest(void);    /* that which has moved most */
 void pairs_bury(void);             /* frees what is closed and has nothing on its way */
 
 /* Reads once: NULL if there is nothing to send on. */

@@ -1,5 +1,5 @@
 import type { Load } from "../load/load.ts";
-import type { Link } from "../load/link.ts";
+import type { Link, Relays } from "../load/link.ts";
 import type { Running } from "../subjects/subject.ts";
 import type { Topic } from "./topics.ts";
 
@@ -29,6 +29,8 @@ export type Turn = Readonly<{
   running: Running;
   load: Load;
   pace: Pace;
+  /** What lies between the ends of the tunnel; undefined: nothing. */
+  relays: Relays | undefined;
   /** Puts something on record that the values do not tell. */
   note: (text: string) => void;
 }>;

@@ -3,8 +3,10 @@ import { download, download32, relayAlone, upload } from "./bulk.ts";
 import { growingSessions, growingStreams, growingWrites } from "./growth.ts";
 import { idle } from "./idle.ts";
 import { link200, link50 } from "./links.ts";
+import { losses } from "./losses.ts";
 import type { Course, Measurement, Row } from "./measurement.ts";
 import { ping } from "./ping.ts";
+import { resumption } from "./resumption.ts";
 import { sessions } from "./sessions.ts";
 import { still } from "./still.ts";
 import { type Topic, TOPICS } from "./topics.ts";
@@ -30,6 +32,8 @@ const courses: readonly Course[] = [
   },
   link50,
   link200,
+  losses,
+  { name: "resumption", measurements: [warmUp, resumption], rounds: "all" },
   // With processes of its own, as ten thousand sessions may be more than a subject survives.
   { name: "growth-sessions", measurements: [growingSessions], rounds: "few" },
   { name: "growth", measurements: [warmUp, growingStreams, growingWrites], rounds: "few" },

@@ -13,6 +13,8 @@ export const TOPICS = [
   "link50",
   "first-byte",
   "link200",
+  "losses",
+  "resumption",
   "growth-sessions",
   "growth-streams",
   "growth-writes",
@@ -30,12 +32,16 @@ export const LOOPBACK_TOPICS: readonly Topic[] = [...BULK_TOPICS, "sessions", "p
 /** What needs a link between the ends of a tunnel. */
 export const LINK_TOPICS: readonly Topic[] = ["link50", "first-byte", "link200"];
 
+/** What concerns sessions that outlive their carriers. */
+export const RESUMPTION_TOPICS: readonly Topic[] = ["losses", "resumption"];
+
 /** How the cost of a byte grows. */
 export const GROWTH_TOPICS: readonly Topic[] = ["growth-streams", "growth-writes"];
 
 const SLOW_TOPICS: ReadonlySet<Topic> = new Set<Topic>([
   "relay",
   ...LINK_TOPICS,
+  ...RESUMPTION_TOPICS,
   "growth-sessions",
   ...GROWTH_TOPICS,
 ]);

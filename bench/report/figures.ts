@@ -82,6 +82,16 @@ const plans: readonly Plan[] = [
     keys: ["first-byte"],
     hasNone: true,
   },
+  {
+    file: "losses",
+    title: "A download goes on after a loss, over 50 ms",
+    keys: ["loss-one", "loss-all", "loss-outage"],
+  },
+  {
+    file: "resumption",
+    title: "Speed with resumption and without",
+    keys: ["resumption-download", "resumption-upload"],
+  },
 ];
 
 /** Charts and tables of what a run has measured, one subject beside the other. */

@@ -77,6 +77,23 @@ export const targets: readonly Target[] = [
     atLeast("one download over 200 ms, 500 Mbit/s", who, "link200-download", 90, "% of the link"),
     atMost("SOCKS request to first byte, honest replies", who, "first-byte", 105, "ms"),
   ]),
+  // A round trip of the new carrier and 50 ms. Where there is none left, two more make one: of TCP and
+  // of the Upgrade request. After an outage there is the rest of a pause as well, which is for chance.
+  ...BOTH.flatMap((who) => [
+    atMost("a download goes on when its carrier of several is lost", who, "loss-one", 100, "ms"),
+    atMost("a download goes on when all carriers are lost", who, "loss-all", 200, "ms"),
+  ]),
+  ...BOTH.flatMap((who) =>
+    (["download", "upload"] as const).map((key) =>
+      better(
+        `what resumption leaves of the speed of one ${key}`,
+        who,
+        `resumption-${key}`,
+        "more",
+        [`${who}-unresumed`, 0.95],
+      ),
+    ),
+  ),
   atMost(
     "SOCKS request to first byte, adaptive open",
     "edgesocks-adaptive",

@@ -9,6 +9,7 @@ import {
   GROWTH_TOPICS,
   LINK_TOPICS,
   LOOPBACK_TOPICS,
+  RESUMPTION_TOPICS,
   type Topic,
 } from "../measure/topics.ts";
 import { freePort } from "../ports.ts";
@@ -27,6 +28,7 @@ const FULL: readonly Topic[] = [
   ...LOOPBACK_TOPICS,
   "still",
   ...LINK_TOPICS,
+  ...RESUMPTION_TOPICS,
   "growth-sessions",
   ...GROWTH_TOPICS,
 ];
@@ -41,6 +43,7 @@ type Setup = Readonly<{
   topics: readonly Topic[];
   encryption?: Encryption;
   agentFlags?: readonly string[];
+  edgeFlags?: readonly string[];
 }>;
 
 /** The project itself, agent and edge in a process each, the edge on Node. */
@@ -81,6 +84,22 @@ export const edgesocksAdaptive = edgesocks("edgesocks-adaptive", {
   agentFlags: ["--open", "adaptive"],
 });
 
+const UNRESUMED = { topics: ["resumption"], edgeFlags: ["--resume-window", "0"] } as const;
+
+/** Sessions end with their carrier: what resumption costs is the difference. */
+export const edgesocksNodeUnresumed = edgesocks("edgesocks-node-unresumed", {
+  about: "edgesocks-node without resumption",
+  runtime: "node",
+  ...UNRESUMED,
+});
+
+/** The same on workerd. */
+export const edgesocksWorkerdUnresumed = edgesocks("edgesocks-workerd-unresumed", {
+  about: "edgesocks-workerd without resumption",
+  runtime: "workerd",
+  ...UNRESUMED,
+});
+
 function edgesocks(name: string, setup: Setup): Subject {
   const { about, topics, encryption = "none" } = setup;
   return {
@@ -114,7 +133,7 @@ type RunningEdge = Readonly<{
 async function startEdge(
   workshop: Workshop,
   reach: Reach,
-  { runtime, encryption = "none" }: Setup,
+  { runtime, encryption = "none", edgeFlags = [] }: Setup,
   secret: Readonly<Record<string, string>>,
 ): Promise<RunningEdge> {
   const chain = encryption === "none" ? undefined : makeCertificates(workshop);
@@ -122,7 +141,7 @@ async function startEdge(
   const { certificateFile = "", keyFile = "" } = chain?.server ?? {};
   const tls = encryption === "edge" ? ["--tls-cert", certificateFile, "--tls-key", keyFile] : [];
   const where = ["--listen", `127.0.0.1:${port}`, "--allow-private", "--runtime", runtime];
-  const args = [COMMAND, "edge", ...where, ...tls];
+  const args = [COMMAND, "edge", ...where, ...tls, ...edgeFlags];
   const edge = workshop.start("edge", process.execPath, args, secret);
   await workshop.untilPrinted(edge, "ready ");
   if (chain === undefined) {

@@ -2,8 +2,10 @@ import {
   edgesocksAdaptive,
   edgesocksNode,
   edgesocksNodeTls,
+  edgesocksNodeUnresumed,
   edgesocksWorkerd,
   edgesocksWorkerdTls,
+  edgesocksWorkerdUnresumed,
 } from "./edgesocks.ts";
 import { microsocks } from "./microsocks.ts";
 import { none } from "./none.ts";
@@ -24,6 +26,8 @@ export const subjects: readonly Subject[] = [
   edgesocksNodeTls,
   edgesocksWorkerdTls,
   edgesocksAdaptive,
+  edgesocksNodeUnresumed,
+  edgesocksWorkerdUnresumed,
 ];
 
 /** The subjects that the others are compared with. */

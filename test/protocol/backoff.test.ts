@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Backoff, REFUSED, UNREACHABLE } from "../../protocol/backoff.ts";
+import { AWAITED, Backoff, REFUSED, UNREACHABLE } from "../../protocol/backoff.ts";
 
 /** Just below 1, the most that a random() gives. */
 const ALMOST_ONE = 1 - Number.EPSILON / 2;
-const range = { firstMs: 100, maxMs: 1000 };
+const range = { firstMs: 100, maxMs: 1000, growth: 2 };
 
 const pauses = (backoff: Backoff, count: number): number[] =>
   Array.from({ length: count }, () => backoff.nextMs(range));
@@ -43,6 +43,17 @@ describe("Backoff.nextMs()", () => {
       ),
       { numRuns: 30 },
     ));
+
+  it("is more frequent where streams wait, and comes to the same longest pause", () => {
+    const boundsOf = (each: typeof AWAITED): number[] => {
+      const backoff = new Backoff(() => ALMOST_ONE);
+      return Array.from({ length: 40 }, () => Math.round(backoff.nextMs(each)));
+    };
+    const [awaited, other] = [boundsOf(AWAITED), boundsOf(UNREACHABLE)];
+    expect(awaited.slice(0, 4)).toEqual([50, 62, 78, 98]);
+    for (const [at, bound] of awaited.entries()) expect(bound).toBeLessThanOrEqual(other[at] ?? 0);
+    expect([awaited.at(-1), other.at(-1)]).toEqual([30_000, 30_000]);
+  });
 
   it("is rarer for an edge that refuses than for one out of reach", () => {
     expect(REFUSED.firstMs).toBeGreaterThanOrEqual(UNREACHABLE.maxMs);

@@ -48,6 +48,21 @@ describe("Uplink, a session that can be resumed", () => {
     expect([waiting.now, read.now]).toEqual([session, "pending"]);
   });
 
+  it("tries more often while streams wait, and says so only once it takes longer", async () => {
+    const { clock, pairs, network, dialledAt, log } = await streaming();
+    await clock.advance(20_000);
+    network.isUp = false;
+    pairs[0]?.cut();
+    await clock.advance(100);
+    // A tenth of the bounds, as random() says 0 here.
+    const pauses = dialledAt.slice(2).map((at, i) => at - (dialledAt[i + 1] ?? 0));
+    expect(pauses.slice(0, 4)).toEqual([5, 6.25, 7.8125, 9.765625]);
+    const warnings = (): string[] => log.lines.filter((line) => line.startsWith("warn Cannot use"));
+    expect(warnings()).toEqual([]);
+    await clock.advance(5000);
+    expect(warnings()).not.toEqual([]);
+  });
+
   it("gives its streams up when the resume window has passed", async () => {
     const { clock, pairs, network, stream, log } = await streaming();
     network.isUp = false;

@@ -29,6 +29,8 @@ describe("coursesOf()", () => {
       ["still", undefined],
       ["link50", 50],
       ["link200", 200],
+      ["losses", 50],
+      ["resumption", undefined],
       ["growth-sessions", undefined],
       ["growth", undefined],
     ]);
