@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { Pace } from "./measure/measurement.ts";
 import { ORDINARY_TOPICS, QUICK_TOPICS, type Topic, TOPICS } from "./measure/topics.ts";
-import { subjects } from "./subjects/subjects.ts";
+import { QUICK_PEERS, subjects } from "./subjects/subjects.ts";
 import type { Subject } from "./subjects/subject.ts";
 
 /** What the command line asks for. */
@@ -19,19 +19,24 @@ export type Flags = Readonly<{
 
 const NAMES: readonly string[] = subjects.map(({ name }) => name);
 
+// A round of what --quick measures takes 23 s on two quiet cores, one of an ordinary run 70 s.
 const FULL = { rounds: 5, pace: { warmUpMs: 800, warmMs: 300, windowMs: 700, settleMs: 400 } };
-const ORDINARY = { rounds: 5, pace: { warmUpMs: 500, warmMs: 200, windowMs: 500, settleMs: 300 } };
-const QUICK = { rounds: 2, pace: { warmUpMs: 300, warmMs: 150, windowMs: 300, settleMs: 200 } };
+const ORDINARY = { rounds: 4, pace: { warmUpMs: 500, warmMs: 200, windowMs: 400, settleMs: 200 } };
+const QUICK = { rounds: 3, pace: { warmUpMs: 300, warmMs: 150, windowMs: 300, settleMs: 200 } };
 
 /** Reads the command line. Ends the process with 0 after --help, with 2 after a mistake. */
 export function parseFlags(args: readonly string[]): Flags {
   const command = new Command("bench")
     .description("Measures edgesocks beside other proxies; all traffic stays on 127.0.0.1.")
-    .option("--quick", "about a minute in all, for a first impression", false)
-    .option("--full", "everything: links and growth, too; about half an hour", false)
+    .option("--quick", "about a minute in all: the core of it, beside ssh and v2ray", false)
+    .option("--full", "everything in five rounds, links and growth, too; most of an hour", false)
     .addOption(listOption("--only <topics>", TOPICS, "measure nothing but these"))
     .addOption(listOption("--peers <names>", NAMES, "measure nobody but these"))
-    .option("--rounds <number>", `rounds (default: ${ORDINARY.rounds})`, parseRounds)
+    .option(
+      "--rounds <number>",
+      `rounds (default: ${ORDINARY.rounds}; ${QUICK.rounds} with --quick, ${FULL.rounds} with --full)`,
+      parseRounds,
+    )
     .option("--json <file>", "write all samples to this file, too")
     .option("--report", "write docs/performance.md and its charts; implies --full", false)
     .option("--from <file>", "report what --json wrote earlier, and measure nothing")
@@ -50,9 +55,10 @@ export function parseFlags(args: readonly string[]): Flags {
   }>();
   const isFull = options.full || options.report;
   const { rounds, pace } = options.quick ? QUICK : isFull ? FULL : ORDINARY;
+  const peers = options.peers ?? (options.quick ? QUICK_PEERS : NAMES);
   return {
     topics: options.only ?? topicsOf(options.quick, isFull),
-    subjects: subjects.filter(({ name }) => (options.peers ?? NAMES).includes(name)),
+    subjects: subjects.filter(({ name }) => peers.includes(name)),
     rounds: options.rounds ?? rounds,
     pace,
     json: options.json,
@@ -87,9 +93,11 @@ function formatSubjects(): string {
   return [
     `Topics: ${TOPICS.join(", ")}`,
     `Those of an ordinary run: ${ORDINARY_TOPICS.join(", ")}`,
+    `Those of --quick: ${QUICK_TOPICS.join(", ")}`,
     "",
     "Peers:",
     ...subjects.map(({ name, about }) => `  ${name.padEnd(width)}  ${about}`),
+    `Those of --quick: ${QUICK_PEERS.join(", ")}`,
     "",
     "On Debian and its relatives this brings all of them, and a C compiler for the load generator:",
     "  apt-get install gcc libc6-dev openssh-server openssl v2ray microsocks nginx-light",

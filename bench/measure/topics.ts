@@ -39,6 +39,7 @@ export const RESUMPTION_TOPICS: readonly Topic[] = ["losses", "resumption"];
 export const GROWTH_TOPICS: readonly Topic[] = ["growth-streams", "growth-writes"];
 
 const SLOW_TOPICS: ReadonlySet<Topic> = new Set<Topic>([
+  "still",
   "relay",
   ...LINK_TOPICS,
   ...RESUMPTION_TOPICS,
@@ -50,4 +51,4 @@ const SLOW_TOPICS: ReadonlySet<Topic> = new Set<Topic>([
 export const ORDINARY_TOPICS: readonly Topic[] = TOPICS.filter((topic) => !SLOW_TOPICS.has(topic));
 
 /** What --quick measures. */
-export const QUICK_TOPICS: readonly Topic[] = [...LOOPBACK_TOPICS];
+export const QUICK_TOPICS: readonly Topic[] = [...BULK_TOPICS, "sessions", "ping"];

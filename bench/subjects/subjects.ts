@@ -30,5 +30,13 @@ export const subjects: readonly Subject[] = [
   edgesocksWorkerdUnresumed,
 ];
 
+/** Those of --quick. */
+export const QUICK_PEERS: readonly string[] = [
+  ssh.name,
+  v2rayWs.name,
+  edgesocksNode.name,
+  edgesocksWorkerd.name,
+];
+
 /** The subjects that the others are compared with. */
 export const YARDSTICKS: readonly string[] = [ssh.name, v2rayWs.name];
