@@ -7,7 +7,7 @@ import type { Hello } from "./hello.ts";
 import { Link } from "./link.ts";
 import type { Log } from "./log.ts";
 import type { PoolSize } from "./pool.ts";
-import { type NextLook, PoolWatch } from "./pool-watch.ts";
+import { PoolKeeper } from "./pool-keeper.ts";
 import { Session } from "./session.ts";
 import { CloseCode, GoAwayReason } from "./wire.ts";
 
@@ -71,24 +71,20 @@ export class Uplink {
   #lastLoss: Error | undefined;
   #wake: () => void = () => {};
   #failure = "it was not reached yet";
-  /** Carriers to keep. */
-  #size: PoolSize;
-  readonly #watch: PoolWatch;
+  /** The same where there is nothing to wake from but having enough carriers. */
+  #notice: () => void = () => {};
+  readonly #pool: PoolKeeper;
   readonly #handOver: HandOver;
-  /** The link that is being ended as one too many. */
-  #retired: Link | undefined;
   /** How long the last HELLO was waited for. */
   #helloMs: number | undefined;
 
   constructor(options: UplinkOptions) {
     this.#options = options;
-    this.#size = options.carriers;
-    this.#watch = new PoolWatch(
-      options.clock,
-      () => void this.#current?.carriers.look(options.clock.now()),
-      () => this.#look(),
-    );
-    this.#handOver = new HandOver(options.clock, () => this.#wake());
+    this.#pool = new PoolKeeper(options.clock, options.carriers, {
+      session: () => this.#current,
+      looked: () => this.#notice(),
+    });
+    this.#handOver = new HandOver(options.clock, () => this.#notice());
     this.#backoff = new Backoff(options.random);
   }
 
@@ -104,9 +100,8 @@ export class Uplink {
 
   /** Keeps so many carriers from now on; those that there are beyond go when they are at rest. */
   keep(carriers: PoolSize): void {
-    this.#size = carriers;
-    this.#watch.rouse();
-    this.#wake();
+    this.#pool.resize(carriers);
+    this.#notice();
   }
 
   /** Runs until stop(). */
@@ -124,8 +119,8 @@ export class Uplink {
   session(): Promise<Session> {
     const current = this.#current;
     if (current?.isOpen) {
-      this.#watch.rouse();
-      if (this.#handOver.isDue(current)) this.#wake();
+      this.#pool.rouse();
+      if (this.#handOver.isDue(current)) this.#notice();
       // One whose edge could serve no stream more leaves it to the next session.
       if (!this.#handOver.isUsedUp(current)) return Promise.resolve(current);
     }
@@ -157,7 +152,7 @@ export class Uplink {
   /** Ends the streams and their carriers, and dials no more. */
   stop(): void {
     this.#stopping.abort();
-    this.#watch.stop();
+    this.#pool.stop();
     this.#handOver.stop();
     const unavailable = new StreamError("edge-unavailable", "The agent is stopping");
     for (const { reject } of this.#waiting) reject(unavailable);
@@ -171,40 +166,17 @@ export class Uplink {
 
   #lacksCarrier(): boolean {
     const session = this.#current;
-    if (!session || this.#handOver.isDue(session) || !session.isOpen) return true;
-    // Those that drain count at the edge, which would end one of ours for one too many.
-    const hasRoom = session.linkCount < session.maxCarriers;
-    return hasRoom && session.carriers.openCount < session.carriers.wanted(this.#sizeIn(session));
-  }
-
-  #sizeIn(session: Session): PoolSize {
-    const { least, most } = this.#size;
-    const { maxCarriers } = session;
-    return { least: Math.min(least, maxCarriers), most: Math.min(most, maxCarriers) };
-  }
-
-  /** Sees whether there are too few carriers, or too many. */
-  #look(): NextLook {
-    const session = this.#current;
-    if (!session?.isOpen) return "never";
-    const isMoving = session.carriers.look(this.#options.clock.now());
-    if (this.#lacksCarrier()) this.#wake();
-    else this.#retire(session);
-    if (isMoving || session.carriers.openCount > this.#sizeIn(session).least) return "soon";
-    return session.streamCount > 0 ? "later" : "never";
-  }
-
-  /** Ends a carrier that is one too many, as if it were lost: its streams go on on the others. */
-  #retire(session: Session): void {
-    this.#retired = session.carriers.surplus(this.#sizeIn(session));
-    this.#retired?.close("It is not needed any more");
+    if (!session?.isOpen || this.#handOver.isDue(session)) return true;
+    return this.#pool.isLacking(session);
   }
 
   /** Resolves when something has changed that may need a carrier. */
   async #changed(): Promise<void> {
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
+      this.#notice = resolve;
     });
+    this.#notice = () => {};
   }
 
   /** Waits, unless the network changes or the agent stops before. */
@@ -302,7 +274,7 @@ export class Uplink {
     const isFirst = session.linkCount === 0;
     session.attach(link, carrier);
     this.#greetedAt = clock.now();
-    this.#watch.rouse();
+    this.#pool.rouse();
     if (isFirst) log.info(`Connected to the edge at ${edge}`, { runtime: remote.runtime });
     this.#tellUp(true);
     for (const { resolve } of this.#waiting) resolve(session);
@@ -341,7 +313,7 @@ export class Uplink {
 
   #lost(session: Session, reason: CarrierError, link: Link): void {
     const { log, metrics, edge } = this.#options;
-    if (link === this.#retired) return;
+    if (this.#pool.hasEnded(link)) return;
     metrics.carrierFailed(reason);
     this.#lastLoss = reason;
     this.#weigh(link.received > 0);

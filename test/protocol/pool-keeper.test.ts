@@ -34,7 +34,7 @@ async function running(maxCarriers = 4) {
   return { ...parts, session, open, upload };
 }
 
-describe("Uplink, a pool of carriers", () => {
+describe("PoolKeeper, of an uplink", () => {
   it("dials one more when those there are have much to do, up to what the edge announces", async () => {
     const { pairs, open, upload, dialledAt } = await running(3);
     const first = [(await open()).stream, (await open()).stream];
@@ -77,6 +77,17 @@ describe("Uplink, a pool of carriers", () => {
     expect([failures, log.lines.filter((line) => line.includes("lost"))]).toEqual([[], []]);
     await clock.advance(2500);
     expect(session.carriers.retained).toBe(0);
+  });
+
+  it("keeps to the pauses between dials while others have much to do", async () => {
+    const { network, open, upload, dialledAt, clock } = await running();
+    const first = [(await open()).stream, (await open()).stream];
+    network.isUp = false;
+    await upload(first, 20);
+    await clock.run();
+    const pauses = dialledAt.slice(3).map((at, i) => at - (dialledAt[i + 2] ?? 0));
+    // A tenth of the bounds, as random() says 0 here.
+    expect(pauses.slice(0, 10)).toEqual([25, 50, 100, 200, 400, 800, 1600, 3000, 3000, 3000]);
   });
 
   it("has no timer of its own while nothing moves", async () => {
