@@ -1,34 +1,44 @@
 import { medianOf } from "../report/statistics.ts";
+import { startCpuMeter } from "./cpu-meter.ts";
 import type { Measurement, Turn } from "./measurement.ts";
 import { type Bulk, moveBytes } from "./move-bytes.ts";
 
-/** Windows in a row, of which the median counts: what is looked for is smaller than what one differs by. */
-const WINDOWS = 3;
+/** Windows in a row, of which the median counts: what is looked for is less than what one differs by. */
+const WINDOWS = 5;
+const COMMANDS = ["download", "upload"] as const;
 
-/** Speeds of subjects that differ in nothing but whether a session can be resumed. */
+/** Speed and cost of subjects that differ in nothing but whether a session can be resumed. */
 export const resumption: Measurement = {
   name: "resumption",
-  rows: [speedRow("download"), speedRow("upload")],
+  rows: COMMANDS.flatMap((command) => [
+    rowOf(`resumption-${command}`, `${command}, to see what resumption costs`, "MB/s"),
+    rowOf(`resumption-${command}-cpu`, `CPU of both for that ${command}`, "s/GB"),
+  ]),
   async run(turn) {
-    return {
-      "resumption-download": await speedOf(turn, { command: "download", streams: 1 }),
-      "resumption-upload": await speedOf(turn, { command: "upload", streams: 1 }),
-    };
+    const values: Record<string, number> = {};
+    for (const command of COMMANDS) {
+      const { speed, cpu } = await measure(turn, { command, streams: 1 });
+      values[`resumption-${command}`] = speed;
+      values[`resumption-${command}-cpu`] = cpu;
+    }
+    return values;
   },
 };
 
-async function speedOf(turn: Turn, bulk: Bulk): Promise<number> {
+async function measure(turn: Turn, bulk: Bulk): Promise<{ speed: number; cpu: number }> {
   const speeds: number[] = [];
-  while (speeds.length < WINDOWS) speeds.push((await moveBytes(turn, bulk)).speed);
-  return medianOf(speeds) ?? Number.NaN;
+  let allGigabytes = 0;
+  const readMeter = startCpuMeter(turn.running);
+  while (speeds.length < WINDOWS) {
+    const { speed, gigabytes } = await moveBytes(turn, bulk);
+    speeds.push(speed);
+    allGigabytes += gigabytes;
+  }
+  const { client = 0, server = 0 } = await readMeter();
+  return { speed: medianOf(speeds) ?? Number.NaN, cpu: (client + server) / allGigabytes };
 }
 
-function speedRow(command: Bulk["command"]) {
-  return {
-    key: `resumption-${command}`,
-    topic: "resumption",
-    label: `${command}, one stream, to see what resumption costs`,
-    unit: "MB/s",
-    better: "more",
-  } as const;
+function rowOf(key: string, label: string, unit: "MB/s" | "s/GB") {
+  const better = unit === "MB/s" ? "more" : "less";
+  return { key, topic: "resumption", label, unit, better } as const;
 }

@@ -92,6 +92,11 @@ const plans: readonly Plan[] = [
     title: "Speed with resumption and without",
     keys: ["resumption-download", "resumption-upload"],
   },
+  {
+    file: "resumption-cpu",
+    title: "CPU time per GB with resumption and without",
+    keys: ["resumption-download-cpu", "resumption-upload-cpu"],
+  },
 ];
 
 /** Charts and tables of what a run has measured, one subject beside the other. */

@@ -22,12 +22,13 @@ export const subjects: readonly Subject[] = [
   v2rayWsMux,
   v2rayWsTls,
   edgesocksNode,
+  // Beside those that they are compared with, and so as close to them in time.
+  edgesocksNodeUnresumed,
   edgesocksWorkerd,
+  edgesocksWorkerdUnresumed,
   edgesocksNodeTls,
   edgesocksWorkerdTls,
   edgesocksAdaptive,
-  edgesocksNodeUnresumed,
-  edgesocksWorkerdUnresumed,
 ];
 
 /** Those of --quick. */
