@@ -4,12 +4,16 @@ import type { Hello } from "../protocol/hello.ts";
 import { Link } from "../protocol/link.ts";
 import { Session } from "../protocol/session.ts";
 import { GoAwayReason } from "../protocol/wire.ts";
+import { DialQueue } from "./egress/dial-queue.ts";
 import { serveStream } from "./services/serve-stream.ts";
 import type { ServiceContext } from "./services/service.ts";
 import { SessionTokens } from "./session-tokens.ts";
 import type { Users } from "./users/users.ts";
 
-export interface BridgeOptions extends Omit<ServiceContext, "tenant" | "caller" | "notes"> {
+export interface BridgeOptions extends Omit<
+  ServiceContext,
+  "tenant" | "caller" | "notes" | "lookups"
+> {
   readonly users: Pick<Users, "find">;
   readonly hello: Omit<Hello, "session">;
   /** Bytes that one session may hold while it waits for a carrier. */
@@ -18,6 +22,8 @@ export interface BridgeOptions extends Omit<ServiceContext, "tenant" | "caller" 
 
 /** How late the end of a key may be noticed, on sessions that go on beyond it. */
 const EXPIRY_POLL_MS = 60_000;
+/** Names that may be looked up at once for RESOLVE; more wait for their turn. */
+const MAX_LOOKUPS = 16;
 /** Sessions that may wait for a carrier at once, and how many times the memory of one they may hold. */
 const MAX_WAITING = 256;
 const WAITING_SHARES = 2;
@@ -35,6 +41,7 @@ export class Bridge {
   readonly #greeting = new Set<Link>();
   /** Sessions without a carrier, the oldest first. */
   readonly #waiting = new Set<Session>();
+  readonly #lookups = new DialQueue(MAX_LOOKUPS);
   #isDraining = false;
 
   constructor(options: BridgeOptions) {
@@ -108,7 +115,8 @@ export class Bridge {
   #begin(user: string, hello: Hello): { session: Session; token: Uint8Array } {
     const { log, clock, tally, users, resumeMemory } = this.#options;
     const egress = this.#options.egress.forUser?.(user) ?? this.#options.egress;
-    const context = { ...this.#options, egress, notes: { latestBound: undefined } };
+    const lookups = this.#lookups;
+    const context = { ...this.#options, egress, lookups, notes: { latestBound: undefined } };
     let unwatch = (): void => {};
     const session: Session = new Session({
       clock,

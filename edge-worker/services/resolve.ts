@@ -35,11 +35,12 @@ export const serveReverse: Service = (incoming, context) => {
 /** Confirms with what `look` finds; there is nothing to relay, so the stream ends with it. */
 async function answer(
   { stream }: IncomingStream,
-  { clock, connectTimeoutMs }: ServiceContext,
+  { caller, clock, connectTimeoutMs, lookups }: ServiceContext,
   look: () => Promise<Address>,
 ): Promise<void> {
+  const lookInTurn = (ending: AbortSignal): Promise<Address> => lookups.run(caller, ending, look);
   const signal = signalOf(stream);
-  stream.confirm(await withDeadline(clock, connectTimeoutMs, signal, look, () => {}));
+  stream.confirm(await withDeadline(clock, connectTimeoutMs, signal, lookInTurn, () => {}));
   await stream.end();
   while ((await stream.read()) !== null);
 }

@@ -4,6 +4,7 @@ import { StreamError } from "../../protocol/errors.ts";
 import type { Log } from "../../protocol/log.ts";
 import type { IncomingStream } from "../../protocol/session.ts";
 import type { Stream } from "../../protocol/stream.ts";
+import type { DialQueue } from "../egress/dial-queue.ts";
 import type { Egress } from "../egress/egress.ts";
 import type { Tally } from "../tally.ts";
 import type { Tenant } from "../users/users.ts";
@@ -26,6 +27,8 @@ export interface ServiceContext {
   /** Whose stream it is: its dials wait in one line. */
   readonly caller: object;
   readonly notes: SessionNotes;
+  /** Where lookups of all sessions wait for their turn: not every platform can end one. */
+  readonly lookups: DialQueue;
 }
 
 /** Serves one command: confirms the stream and works for it to its end. @throws what refuses it */

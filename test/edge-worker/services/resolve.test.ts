@@ -5,7 +5,8 @@ import { StreamError } from "../../../protocol/errors.ts";
 import { Command } from "../../../protocol/wire.ts";
 import { greetedBridge } from "../../support/bridge-parts.ts";
 import { hex } from "../../support/hex.ts";
-import { servingBridge } from "../../support/service-parts.ts";
+import { helloWith } from "../../support/session-pair.ts";
+import { FullEgress, servingBridge } from "../../support/service-parts.ts";
 import { fateOf, readAll } from "../../support/stream-bytes.ts";
 
 const name = parseAddress("example.com", 0);
@@ -69,6 +70,29 @@ describe("serveResolve()", () => {
     egress.lookups[0]?.answer.resolve(address);
     await clock.run();
     expect(first.now).toMatchObject({ reason: "timed-out" });
+  });
+
+  it("looks up a dozen names of one agent at once, and what it takes back counts until it has ended", async () => {
+    const egress = new FullEgress();
+    const { clock, session } = await greetedBridge({
+      egress,
+      hello: helloWith({ maxStreams: 20 }),
+    });
+    const nothing = new Uint8Array();
+    const streams = Array.from({ length: 20 }, () => {
+      const { stream } = session.open(Command.Resolve, name, nothing);
+      void fateOf(stream.answer());
+      return stream;
+    });
+    await clock.run();
+    expect(egress.lookups).toHaveLength(12);
+    // A flood of RESOLVE and RESET asks no more than that of the resolver.
+    for (const stream of streams.slice(0, 18)) stream.abort(new StreamError("cancelled", "Over"));
+    await clock.run();
+    expect(egress.lookups).toHaveLength(12);
+    for (const { answer } of egress.lookups.slice(0, 5)) answer.resolve(address);
+    await clock.run();
+    expect(egress.lookups).toHaveLength(14);
   });
 
   it("stops waiting when the agent takes the stream back, and leaves no timer", async () => {
