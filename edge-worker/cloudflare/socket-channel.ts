@@ -8,6 +8,8 @@ export class SocketChannel implements ByteChannel {
   readonly #reader: ReadableStreamBYOBReader;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
   readonly #buffer: ReadBuffer;
+  #hasRead = false;
+  #hasWritten = false;
   #failure: unknown;
   #onFailed: ((reason: unknown) => void) | undefined;
 
@@ -27,7 +29,11 @@ export class SocketChannel implements ByteChannel {
       // BYOB detaches the buffer and gives its memory back under a new view. Default reads come
       // in pieces of 4 KiB and are four times slower.
       const { done, value } = await this.#reader.read(this.#buffer.take());
-      if (done || value === undefined) return null;
+      if (done || value === undefined) {
+        this.#hasRead = true;
+        this.#closeIfOver();
+        return null;
+      }
       this.#buffer.giveBack(value);
       return value;
     } catch (error) {
@@ -47,22 +53,36 @@ export class SocketChannel implements ByteChannel {
   async end(): Promise<void> {
     try {
       await this.#writer.close();
+      this.#hasWritten = true;
+      this.#closeIfOver();
     } catch (error) {
       throw broken(error);
     }
   }
 
   abort(reason: unknown): void {
-    // close() alone: after writer.abort() or reader.cancel() workerd keeps the connection until
-    // the whole invocation ends (seen in 1.20261023.1). It says FIN, not RST, and what was being
-    // written goes out first. Rejects when the socket has broken already, which is as good.
-    this.#socket.close().catch(() => {});
+    // Socket.close() waits until the target has taken all that was written, and for a target that
+    // does not read it would wait for ever; unless the writer is closing: then it drops the rest.
+    this.#writer.close().catch(() => {});
+    this.#close();
     this.#fail(reason);
   }
 
   onceFailed(callback: (reason: unknown) => void): void {
     if (this.#failure === undefined) this.#onFailed = callback;
     else callback(this.#failure);
+  }
+
+  /** Both directions have ended: only now does workerd let go of the connection's descriptors. */
+  #closeIfOver(): void {
+    if (this.#hasRead && this.#hasWritten) this.#close();
+  }
+
+  #close(): void {
+    // Nothing but this: after writer.abort() or reader.cancel(), and when both ends have said FIN,
+    // workerd keeps the descriptors until its collector runs (seen in 1.20261023.1). It says FIN, not
+    // RST. Rejects when the socket has broken already: the connection is gone then.
+    this.#socket.close().catch(() => {});
   }
 
   #fail(reason: unknown): void {
