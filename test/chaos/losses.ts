@@ -1,86 +1,89 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import type { Socket } from "node:net";
-import { describe, expect, it } from "vitest";
-import { serveAgent } from "../../client-agent/node/serve-agent.ts";
-import type { StartEdge } from "../contract/edge.ts";
-import { Admission } from "../../protocol/admission.ts";
-import { type ChaosRelay, type Fault, faults, startChaosRelay } from "../support/chaos-relay.ts";
-import { recordedLog } from "../support/log.ts";
-import { openGate } from "../support/open-gate.ts";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { startBrokenNetwork } from "../support/broken-network.ts";
+import { type ChaosRelay, type Fault, faults } from "../support/chaos-relay.ts";
 import { socksConnect } from "../support/socks-client.ts";
 import { startTarget } from "../support/target.ts";
-import { udpSettings } from "../support/udp-settings.ts";
+import { access, type EdgeName, edges, keyId, secret } from "./edges.ts";
 import { randomNumbers } from "./random-numbers.ts";
+import { losses, MEGABYTE, megabytes, seed } from "./settings.ts";
 
-const MEGABYTE = 1_048_576;
 const STREAMS = 8;
-const seed = Number(process.env["CHAOS_SEED"] ?? Date.now() % 1_000_000);
-/** All streams together, up and down. */
-const megabytes = Number(process.env["CHAOS_MEGABYTES"] ?? 96);
-const losses = Number(process.env["CHAOS_LOSSES"] ?? 20);
-
-const keyId = "chaos";
-const secret = "a secret that is long enough";
+const EACH_WAY = Math.ceil((megabytes * MEGABYTE) / STREAMS / 2);
+const ALL = EACH_WAY * STREAMS * 2;
+/** The last loss comes while there is still something to lose. */
+const LAST = 0.97;
+const PARTS = 4;
 
 /** What no loss of carriers may change, whatever the edge runs on. */
-export function describeLosses(name: string, start: StartEdge): void {
-  describe(name, () => {
+export function describeLosses(name: EdgeName): void {
+  describe(`edge on ${name}`, () => {
     it(`carries ${megabytes} MB in ${STREAMS} streams over ${losses} losses (CHAOS_SEED=${seed})`, async () => {
-      const edge = await start({
-        access: { keys: [{ id: keyId, secret }], rules: [] },
-        allowPrivate: true,
-        connectTimeoutMs: 10_000,
+      const edge = await edges[name]({ access, allowPrivate: true, connectTimeoutMs: 10_000 });
+      onTestFinished(() => edge.stop(0));
+      const plan = new Plan(randomNumbers(seed));
+      const { agent, relay, log } = await startBrokenNetwork({
+        edgePort: edge.port,
+        keyId,
+        secret,
+        passed: (each) => plan.passed(each),
       });
-      const strikes = planOf(randomNumbers(seed));
-      const relay = await startChaosRelay(edge.port, (each) => strikes(each));
-      const log = recordedLog();
-      const agent = await serveAgent({
-        listen: { host: "127.0.0.1", port: 0 },
-        edges: [new URL(`ws://127.0.0.1:${relay.port}/`)],
-        admission: new Admission(keyId, secret),
-        users: new Map<string, string>(),
-        handshakeTimeoutMs: 60_000,
-        gate: openGate,
-        isolate: "none",
-        open: "honest",
-        udp: udpSettings,
-        log,
-      });
-      const bytes = Math.ceil((megabytes * MEGABYTE) / STREAMS / 2);
       const trips = await Promise.all(
-        Array.from({ length: STREAMS }, (_, index) => carry(agent.listen.port, index, bytes)),
+        Array.from({ length: STREAMS }, (_, index) =>
+          carry(agent.listen.port, index, (bytes) => (plan.delivered += bytes)),
+        ),
       );
       for (const { sent, received } of trips) expect(received).toEqual(sent);
-      expect(relay.totals.losses).toBeGreaterThanOrEqual(losses);
+      expect(plan.delivered).toBe(ALL);
+      expect(relay.totals.losses).toBe(losses);
+      expect(plan.kinds).toEqual(new Set(KINDS.slice(0, losses)));
+      // Each part of the transfer has had its share.
+      const shares = Array.from({ length: PARTS }, (_, part) =>
+        plan.lossesBetween(part / PARTS, (part + 1) / PARTS),
+      );
+      for (const share of shares) expect(share).toBeGreaterThan(0);
       expect(log.lines.filter((line) => line.includes("session with"))).toEqual([]);
-      await agent.stop(0);
-      await relay.close();
-      await edge.stop(0);
     });
   });
 }
 
-/** Strikes each time that so many bytes have passed, at numbers made from the seed. */
-function planOf(random: () => number): (relay: ChaosRelay) => void {
-  const all = megabytes * MEGABYTE * 0.9;
-  const plan = Array.from({ length: losses }, () => ({ at: random() * all, choice: random() }))
-    .toSorted((a, b) => a.at - b.at)
-    .map((strike, index): typeof strike & { fault: Fault } => ({
-      ...strike,
-      // Every kind comes up; black holes cost seconds, so there are few.
-      fault: KINDS[index % KINDS.length] ?? "reset",
-    }));
-  let next = 0;
-  return (relay) => {
-    const strike = plan[next];
-    if (!strike || relay.totals.bytes < strike.at) return;
-    if (!relay.strike(strike.fault, strike.choice)) return;
-    next++;
-    relay.strike("delay", random());
-  };
+/** When it strikes what: at random moments, spread over the transfer by the bytes that have come. */
+class Plan {
+  /** Bytes that clients and targets have received. */
+  delivered = 0;
+  readonly #random: () => number;
+  readonly #moments: readonly number[];
+  readonly #struckAt: number[] = [];
+  readonly kinds = new Set<Fault>();
+
+  constructor(random: () => number) {
+    this.#random = random;
+    this.#moments = Array.from(
+      { length: losses },
+      (_, i) => ((i + random()) / losses) * ALL * LAST,
+    );
+  }
+
+  /** Strikes when it is time. */
+  passed(relay: ChaosRelay): void {
+    const next = this.#struckAt.length;
+    const moment = this.#moments[next];
+    if (moment === undefined || this.delivered < moment) return;
+    const fault = KINDS[next % KINDS.length] ?? "reset";
+    if (!relay.strike(fault, this.#random())) return;
+    this.#struckAt.push(this.delivered);
+    this.kinds.add(fault);
+    relay.strike("delay", this.#random());
+  }
+
+  lossesBetween(from: number, to: number): number {
+    return this.#struckAt.filter((at) => at >= from * ALL && at < to * ALL).length;
+  }
 }
 
+/** Every kind comes up; black holes cost seconds, so there are few. */
 const KINDS: readonly Fault[] = [
   ...faults.filter((fault) => fault !== "delay" && fault !== "black hole"),
   "reset",
@@ -91,42 +94,57 @@ const KINDS: readonly Fault[] = [
   "end",
 ];
 
-/** Sends `bytes` both ways at once through the agent to a target; the hashes of all four ends. */
-async function carry(proxyPort: number, index: number, bytes: number) {
+/** Sends bytes both ways at once through the agent to a target; the hashes of all four ends. */
+async function carry(proxyPort: number, index: number, delivered: (bytes: number) => void) {
   const atTarget = Promise.withResolvers<[string, string]>();
   const target = await startTarget((socket) => {
-    void exchange(socket, index * 2 + 1, bytes).then(atTarget.resolve, atTarget.reject);
+    void exchange(socket, index * 2 + 1, delivered).then(atTarget.resolve, atTarget.reject);
   });
   const { socket, rep } = await socksConnect(proxyPort, "127.0.0.1", target.port);
   expect(rep).toBe(0);
-  const [sentUp, gotDown] = await exchange(socket, index * 2, bytes);
+  const [sentUp, gotDown] = await exchange(socket, index * 2, delivered);
   const [sentDown, gotUp] = await atTarget.promise;
   socket.destroy();
   await target.close();
   return { sent: [sentUp, sentDown], received: [gotUp, gotDown] };
 }
 
-/** Writes `bytes` and ends, reads to the end; returns the SHA-256 of what was sent and of what came. */
-async function exchange(socket: Socket, fill: number, bytes: number): Promise<[string, string]> {
+/** Writes its bytes and ends, reads to the end; returns the SHA-256 of what was sent and of what came. */
+async function exchange(
+  socket: Socket,
+  fill: number,
+  delivered: (bytes: number) => void,
+): Promise<[string, string]> {
   const reading = (async () => {
     const hash = createHash("sha256");
-    for await (const chunk of socket) hash.update(chunk as Buffer);
+    for await (const chunk of socket as AsyncIterable<Buffer>) {
+      delivered(chunk.length);
+      hash.update(chunk);
+    }
     return hash.digest("hex");
   })();
-  return [await pour(socket, fill, bytes), await reading];
+  return [await pour(socket, fill), await reading];
 }
 
-/** Bytes that never repeat at a frame's length, so that a swapped or doubled piece shows. */
-async function pour(socket: Socket, fill: number, bytes: number): Promise<string> {
+/** Random bytes from changing places, so that a swapped, doubled or missing piece shows. */
+async function pour(socket: Socket, fill: number): Promise<string> {
   const hash = createHash("sha256");
   const random = randomNumbers(seed + fill);
-  for (let left = bytes; left > 0;) {
-    const chunk = Buffer.alloc(Math.min(left, 65_537), Math.floor(random() * 256));
-    chunk.writeUInt32BE(left % 0x1_0000_0000, 0);
+  for (let left = EACH_WAY; left > 0;) {
+    const at = Math.floor(random() * (POOL.length - CHUNK));
+    const chunk = POOL.subarray(at, at + Math.min(left, CHUNK));
     hash.update(chunk);
     left -= chunk.length;
     if (!socket.write(chunk)) await once(socket, "drain");
   }
   socket.end();
   return hash.digest("hex");
+}
+
+const CHUNK = 65_537;
+const POOL = randomBytesOf(randomNumbers(seed), 4 * MEGABYTE);
+
+function randomBytesOf(random: () => number, length: number): Uint8Array {
+  const numbers = Uint32Array.from({ length: length / 4 }, () => random() * 0x1_0000_0000);
+  return new Uint8Array(numbers.buffer);
 }

@@ -1,0 +1,16 @@
+/** A setting of one run: CI has less time than the full form takes. */
+function numberOf(variable: string, otherwise: number): number {
+  return Number(process.env[variable] ?? otherwise);
+}
+
+export const seed = numberOf("CHAOS_SEED", Date.now() % 1_000_000);
+/** All streams of the transfer together, up and down. */
+export const megabytes = numberOf("CHAOS_MEGABYTES", 1000);
+/** Losses during the transfer. */
+export const losses = numberOf("CHAOS_LOSSES", 50);
+/** Losses before memory is looked at. */
+export const memoryLosses = numberOf("CHAOS_MEMORY_LOSSES", 200);
+/** How long an edge stands still. */
+export const stopSeconds = numberOf("CHAOS_STOP_S", 20);
+
+export const MEGABYTE = 1_048_576;
