@@ -155,6 +155,8 @@ export class WsCarrier implements Carrier, ReceiverEvents, ReadTaker {
 
   #closed(): void {
     if (this.#cutTimer) clearTimeout(this.#cutTimer);
+    // Nobody is there to answer a Close frame: to wait for it would only hold our memory.
+    this.#hasSentClose = true;
     this.#events.closed(this.#code, this.#reason);
   }
 }

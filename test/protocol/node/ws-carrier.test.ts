@@ -206,6 +206,17 @@ describe.each(["server", "client"] as const)("WsCarrier as a %s, with ws as its 
     carrier.close(1000, "");
   });
 
+  it("waits for no answer to a Close frame once its socket has closed", async () => {
+    const { carrier, closed, raw } = await rawPeer();
+    const timers = (): number =>
+      process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length;
+    raw.destroy();
+    await closed;
+    const before = timers();
+    carrier.close(1000, "");
+    expect(timers()).toBe(before);
+  });
+
   it("gives memory back once it is sent, and at once when nothing can be sent any more", async () => {
     const { carrier, closed } = await wsPeer(role);
     await sending(carrier, new Uint8Array(1000));
