@@ -9,6 +9,8 @@ export interface RunningCommand {
   readonly ready: string;
   /** The port behind a word of the ready line, such as "socks". */
   portOf(word: string): number;
+  /** What it has written to stderr: its log. */
+  readonly errors: () => string;
   /** Ends it as a user would, and gives its exit code. */
   stop(): Promise<number | null>;
 }
@@ -37,6 +39,7 @@ export async function startCommand(
     child,
     ready,
     portOf: (word) => Number(new RegExp(`${word} \\S*?:(\\d+)(?:/|\\s|$)`).exec(ready)?.[1]),
+    errors: () => errors,
     stop: async () => {
       child.kill("SIGTERM");
       const [code] = (await exited) as [number | null];

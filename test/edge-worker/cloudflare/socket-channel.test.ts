@@ -5,6 +5,7 @@ import { serveAgent } from "../../../client-agent/node/serve-agent.ts";
 import { serveWorkerdEdge } from "../../../edge-worker/node/serve-workerd.ts";
 import { Admission } from "../../../protocol/admission.ts";
 import { edgeDoor } from "../../support/edge-door.ts";
+import { fill } from "../../support/fill.ts";
 import { hasProc, socketsOf, until, workerdOf } from "../../support/linux-process.ts";
 import { recordedLog } from "../../support/log.ts";
 import { openGate } from "../../support/open-gate.ts";
@@ -86,22 +87,3 @@ describe.skipIf(!hasProc)("SocketChannel", () => {
     await until(() => countSockets() <= busy);
   });
 });
-
-const FULL_MS = 300;
-
-/** Writes until nothing more is taken for a while: all that there is on the way is full then. */
-async function fill(socket: Socket): Promise<void> {
-  const chunk = Buffer.alloc(65_536);
-  while (await isTaken(socket, chunk));
-}
-
-/** Whether a chunk has gone to the kernel in time. */
-function isTaken(socket: Socket, chunk: Buffer): Promise<boolean> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => resolve(false), FULL_MS);
-    socket.write(chunk, () => {
-      clearTimeout(timer);
-      setImmediate(() => resolve(true));
-    });
-  });
-}
