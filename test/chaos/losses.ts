@@ -7,7 +7,7 @@ import { type ChaosRelay, type Fault, faults } from "../support/chaos-relay.ts";
 import { socksConnect } from "../support/socks-client.ts";
 import { startTarget } from "../support/target.ts";
 import { access, type EdgeName, edges, keyId, secret } from "./edges.ts";
-import { randomNumbers } from "./random-numbers.ts";
+import { randomBytesOf, randomNumbers } from "./random-numbers.ts";
 import { losses, MEGABYTE, megabytes, seed } from "./settings.ts";
 
 const STREAMS = 8;
@@ -143,8 +143,3 @@ async function pour(socket: Socket, fill: number): Promise<string> {
 
 const CHUNK = 65_537;
 const POOL = randomBytesOf(randomNumbers(seed), 4 * MEGABYTE);
-
-function randomBytesOf(random: () => number, length: number): Uint8Array {
-  const numbers = Uint32Array.from({ length: length / 4 }, () => random() * 0x1_0000_0000);
-  return new Uint8Array(numbers.buffer);
-}

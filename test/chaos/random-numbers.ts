@@ -8,3 +8,9 @@ export function randomNumbers(seed: number): () => number {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 0x1_0000_0000;
   };
 }
+
+/** `length` bytes of them, a multiple of four. */
+export function randomBytesOf(random: () => number, length: number): Uint8Array {
+  const numbers = Uint32Array.from({ length: length / 4 }, () => random() * 0x1_0000_0000);
+  return new Uint8Array(numbers.buffer);
+}

@@ -1,6 +1,5 @@
-import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { findProgram } from "../support/program.ts";
+import { debianVersion } from "../support/debian.ts";
 
 /** A program or library that somebody else wrote, and where it comes from. */
 export interface Client {
@@ -53,15 +52,6 @@ export const clients = {
 /** Every Debian package that a client needs. */
 export function debianPackagesOf({ debian, with: others = [] }: Client): string[] {
   return debian === undefined ? [...others] : [debian, ...others];
-}
-
-/** The installed version of a Debian package; undefined when it is not installed. */
-export function debianVersion(name: string): string | undefined {
-  if (findProgram("dpkg-query") === undefined) return undefined;
-  const format = "${db:Status-Status} ${Version}";
-  const { stdout } = spawnSync("dpkg-query", ["-W", "-f", format, name], { encoding: "utf8" });
-  const [status, version] = stdout.split(" ");
-  return status === "installed" ? version : undefined;
 }
 
 /** The version of a package in node_modules; undefined when it is not there. */

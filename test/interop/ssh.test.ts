@@ -1,10 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, rmdirSync } from "node:fs";
-import { userInfo } from "node:os";
-import { join } from "node:path";
-import { expect, onTestFinished } from "vitest";
-import { type Inetd, startInetd } from "../support/inetd.ts";
+import { expect } from "vitest";
 import { type Outcome, runProgram } from "../support/run-program.ts";
+import { sshArguments, startSshd } from "../support/sshd.ts";
 import { closedPort } from "../support/target.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 import { clients } from "./clients.ts";
@@ -12,8 +9,6 @@ import type { Feature } from "./conformance.ts";
 import { describeClient } from "./describe-client.ts";
 
 const BODY = randomBytes(3_000_000);
-/** Where sshd parts with its rights; Debian's service makes it before it starts one. */
-const PRIVILEGE_SEPARATION = "/run/sshd";
 
 const WAYS: readonly (readonly [Feature, string, string])[] = [
   ["SOCKS5", "5", "127.0.0.1"],
@@ -48,47 +43,6 @@ describeClient(clients.ssh, ["node", "workerd"], ({ port, check }) => {
   });
 });
 
-/** One sshd for each connection, with keys of its own, that lets this user in by key. */
-async function startSshd(folder: string): Promise<Inetd> {
-  for (const name of ["host", "user"]) {
-    const key = ["-q", "-t", "ed25519", "-N", "", "-f", join(folder, name)];
-    expect((await runProgram("ssh-keygen", key)).code).toBe(0);
-  }
-  if (userInfo().uid === 0 && !existsSync(PRIVILEGE_SEPARATION)) {
-    mkdirSync(PRIVILEGE_SEPARATION, { mode: 0o755 });
-    onTestFinished(() => rmdirSync(PRIVILEGE_SEPARATION));
-  }
-  const settings = {
-    HostKey: join(folder, "host"),
-    AuthorizedKeysFile: join(folder, "user.pub"),
-    StrictModes: "no",
-    PasswordAuthentication: "no",
-    UsePAM: "no",
-    PidFile: "none",
-  };
-  const options = Object.entries(settings).flatMap(([name, value]) => ["-o", `${name}=${value}`]);
-  const inetd = await startInetd("/usr/sbin/sshd", ["-i", "-e", "-f", "/dev/null", ...options]);
-  onTestFinished(() => inetd.close());
-  return inetd;
-}
-
 function ssh(folder: string, proxy: string, host: string, port: number): Promise<Outcome> {
-  const [type = "", key = ""] = readFileSync(join(folder, "host.pub"), "utf8").split(" ");
-  const known = join(folder, "known_hosts");
-  const settings = {
-    ProxyCommand: proxy,
-    BatchMode: "yes",
-    IdentitiesOnly: "yes",
-    IdentityFile: join(folder, "user"),
-    // The key must be the one of our sshd: only then did the connection end where it should.
-    KnownHostsCommand: `/bin/echo target ${type} ${key}`,
-    HostKeyAlias: "target",
-    UserKnownHostsFile: known,
-    GlobalKnownHostsFile: known,
-    LogLevel: "ERROR",
-  };
-  const options = Object.entries(settings).flatMap(([name, value]) => ["-o", `${name}=${value}`]);
-  const destination = ["-p", String(port), host];
-  const args = ["-F", "/dev/null", ...options, ...destination, "cat"];
-  return runProgram("ssh", args, { input: BODY });
+  return runProgram("ssh", [...sshArguments(folder, proxy, port), host, "cat"], { input: BODY });
 }

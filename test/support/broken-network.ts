@@ -43,10 +43,7 @@ export async function startBrokenNetwork(options: BrokenNetworkOptions): Promise
   return { relay, agent, log };
 }
 
-/**
- * Ten losses for what says little: each breaks all carriers that there are. A carrier that is cut in mid-message needs
- * more bytes than that; a black hole costs seconds, so there are few.
- */
+/** Ten losses: a black hole costs seconds, so there are few. */
 export const tenLosses: readonly Fault[] = [
   "reset",
   "end",
@@ -60,8 +57,9 @@ export const tenLosses: readonly Fault[] = [
   "end",
 ];
 
-/** Breaks every carrier; waits until there is one. */
-export async function breakAll({ relay }: BrokenNetwork, fault: Fault): Promise<void> {
-  while (relay.liveCount === 0) await new Promise((resolve) => setTimeout(resolve, 10));
-  while (relay.strike(fault, 0));
+/** Breaks the carrier that is in use, and every other time all others with it; waits until there is one. */
+export async function breakCarriers({ relay }: BrokenNetwork, index: number): Promise<void> {
+  const fault = tenLosses[index] ?? "reset";
+  while (!relay.strikeLatest(fault)) await new Promise((resolve) => setTimeout(resolve, 10));
+  if (index % 2 === 0) while (relay.strike(fault, 0));
 }

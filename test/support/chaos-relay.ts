@@ -16,6 +16,10 @@ interface Pipe {
   /** Bytes that go through before the cut; undefined: no cut is due. */
   cutAfter: number | undefined;
   isHeld: boolean;
+  /** It is lost, or will be within some bytes. */
+  isStruck: boolean;
+  /** How many bytes had gone by all pipes when one went by this. */
+  usedAt: number;
 }
 
 /** A network in user space between agent and edge, whose connections break in every way. */
@@ -26,6 +30,8 @@ export interface ChaosRelay {
   readonly totals: { losses: number; bytes: number };
   /** Does this to one of the connections, chosen by a number from 0 up to 1; false if none is there. */
   strike(fault: Fault, choice: number): boolean;
+  /** Does this to the connection that was used last; false if none is there. */
+  strikeLatest(fault: Fault): boolean;
   /** Lets go what a black hole or a delay has held, with a reset for the former. */
   close(): Promise<void>;
 }
@@ -45,7 +51,14 @@ export async function startChaosRelay(
 
   const server = createServer((agent) => {
     const edge = connect(edgePort, "127.0.0.1");
-    const pipe: Pipe = { agent, edge, cutAfter: undefined, isHeld: false };
+    const pipe: Pipe = {
+      agent,
+      edge,
+      cutAfter: undefined,
+      isHeld: false,
+      isStruck: false,
+      usedAt: 0,
+    };
     pipes.add(pipe);
     join(agent, edge, pipe);
     join(edge, agent, pipe);
@@ -67,6 +80,7 @@ export async function startChaosRelay(
   function pass(chunk: Buffer, from: Socket, to: Socket, pipe: Pipe): void {
     if (pipe.isHeld) return;
     totals.bytes += chunk.length;
+    pipe.usedAt = totals.bytes;
     passed(relay);
     if (pipe.isHeld) return;
     const { cutAfter } = pipe;
@@ -81,9 +95,14 @@ export async function startChaosRelay(
     to.once("drain", () => from.resume());
   }
 
+  const live = (): Pipe[] => [...pipes].filter(({ isStruck }) => !isStruck);
+
   function strike(fault: Fault, choice: number): boolean {
-    const live = [...pipes].filter(({ isHeld, cutAfter }) => !isHeld && cutAfter === undefined);
-    const pipe = live[Math.floor(choice * live.length)];
+    const chosen = live();
+    return hit(fault, chosen[Math.floor(choice * chosen.length)]);
+  }
+
+  function hit(fault: Fault, pipe: Pipe | undefined): boolean {
     if (!pipe) return false;
     if (fault === "delay") {
       for (const socket of [pipe.agent, pipe.edge]) socket.pause();
@@ -93,6 +112,7 @@ export async function startChaosRelay(
       return true;
     }
     totals.losses++;
+    pipe.isStruck = true;
     if (fault === "reset") for (const socket of [pipe.agent, pipe.edge]) socket.resetAndDestroy();
     if (fault === "end") pipe.edge.destroy();
     if (fault === "black hole") pipe.isHeld = true;
@@ -111,8 +131,9 @@ export async function startChaosRelay(
     port,
     totals,
     strike,
+    strikeLatest: (fault) => hit(fault, live().toSorted((a, b) => b.usedAt - a.usedAt)[0]),
     get liveCount() {
-      return [...pipes].filter(({ isHeld }) => !isHeld).length;
+      return live().length;
     },
     close: async () => {
       for (const socket of sockets) socket.destroy();
