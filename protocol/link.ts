@@ -60,6 +60,8 @@ export class Link implements StreamPort, CarrierEvents {
   readonly #outbox: Outbox;
   #host: LinkHost | undefined;
   #isDraining = false;
+  /** Something was said behind HELLO that asks for an answer. */
+  #hasAsked = false;
   #isClosed = false;
   #helloTimer: Cancel;
 
@@ -162,6 +164,8 @@ export class Link implements StreamPort, CarrierEvents {
   /** Says what was received on carriers that are lost. */
   resume(entries: readonly ResumeEntry[]): void {
     this.control({ type: FrameType.Resume, entries });
+    // Streams wait for the answer: whether this carrier is dead as well must not take an idle ping.
+    this.#keepAlive.traffic();
   }
 
   /** Goes on where `lost` ended, of which the peer has received so many frames. */
@@ -253,6 +257,7 @@ export class Link implements StreamPort, CarrierEvents {
     if (!this.#options.speaksFirst) this.#outbox.sayHello(this.#options.hello());
     this.#outbox.open(this.#host, hello.carrierWindow);
     if (this.#host.retainedLimit > 0) this.#keepAlive.beQuick();
+    if (this.#hasAsked) this.#keepAlive.traffic();
   }
 
   #time(elapsedMs: number): void {
@@ -303,6 +308,7 @@ export class Link implements StreamPort, CarrierEvents {
   #greetFirst(): void {
     this.#outbox.sayHello(this.#options.hello());
     const frame = this.#options.behind?.(this);
+    this.#hasAsked = frame !== undefined;
     if (frame) this.control(frame);
   }
 

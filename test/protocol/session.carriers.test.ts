@@ -203,6 +203,17 @@ describe("Session with two carriers", () => {
     expect([pair.ended, pair.agent.linkCount]).toEqual([{}, 1]);
   });
 
+  it("is noticed within 10 s to be silent when streams wait for its answer to RESUME", async () => {
+    const pair = await sessionPair(resumable, resumable);
+    const second = await secondLink(pair);
+    second.carriers.blackHole();
+    pair.carriers.cut();
+    await settle(pair, second);
+    expect(pair.agent.linkCount).toBe(1);
+    await second.clock.advance(10_000);
+    expect(pair.agent.linkCount).toBe(0);
+  });
+
   it("is over the resume window after it has lost the last [M-66]", async () => {
     const { pair, second, first } = await onBoth();
     pair.carriers.cut();
