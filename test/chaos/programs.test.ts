@@ -8,9 +8,9 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { type Client, missingFor } from "../interop/clients.ts";
 import {
   breakCarriers,
+  faultAt,
   type BrokenNetwork,
   startBrokenNetwork,
-  tenLosses,
 } from "../support/broken-network.ts";
 import type { Fault } from "../support/chaos-relay.ts";
 import { converse } from "../support/conversation.ts";
@@ -20,14 +20,14 @@ import { tempFolder } from "../support/temp-folder.ts";
 import { access, edgeNames, edges, keyId, secret } from "./edges.ts";
 import { programs } from "./programs.ts";
 import { randomBytesOf, randomNumbers } from "./random-numbers.ts";
-import { MEGABYTE, megabytes, seed } from "./settings.ts";
+import { MEGABYTE, megabytes, programLosses, seed } from "./settings.ts";
 
 /** 300 MB in the full form. */
 const downloadMegabytes = Math.ceil(megabytes * 0.3);
 /** Longer than a frame: a loss may come in the middle. */
 const ANSWER_BYTES = 50_000;
 
-describe.each(edgeNames)("over ten losses, by the edge on %s", (name) => {
+describe.each(edgeNames)(`over ${programLosses} losses, by the edge on %s`, (name) => {
   check(programs.curl, `downloads ${downloadMegabytes} MB`, async () => {
     const { url, sha256 } = await startDownload();
     const network = await start();
@@ -42,7 +42,10 @@ describe.each(edgeNames)("over ten losses, by the edge on %s", (name) => {
     for await (const chunk of curl.stdout as AsyncIterable<Buffer>) {
       hash.update(chunk);
       bytes += chunk.length;
-      const isDue = bytes > (downloadMegabytes * MEGABYTE * (10.5 - losses.length)) / 11;
+      const isDue =
+        bytes >
+        (downloadMegabytes * MEGABYTE * (programLosses + 0.5 - losses.length)) /
+          (programLosses + 1);
       const fault = isDue ? losses.shift() : undefined;
       if (fault && !network.relay.strikeLatest(fault)) losses.unshift(fault);
     }
@@ -61,7 +64,7 @@ describe.each(edgeNames)("over ten losses, by the edge on %s", (name) => {
     // A terminal at the far end: there is somebody who types.
     const shell = converse("ssh", ["-tt", ...args, "127.0.0.1", "sh"]);
     shell.say("stty -echo; self=$$\n");
-    for (let i = 0; i < tenLosses.length; i++) {
+    for (let i = 0; i < programLosses; i++) {
       shell.say(`echo answer-$((${i} * 111)) from-$self\n`);
       const [, pid] =
         /from-(\d+)/.exec(await shell.hear(new RegExp(`answer-${i * 111} from-\\d+`))) ?? [];
@@ -85,7 +88,7 @@ describe.each(edgeNames)("over ten losses, by the edge on %s", (name) => {
     const observer = converse("redis-cli", ["-p", String(redis)]);
     client.say("MULTI\n");
     await client.hear(/^OK\n/);
-    for (let i = 0; i < tenLosses.length; i++) {
+    for (let i = 0; i < programLosses; i++) {
       client.say("INCR counter\n");
       await breakCarriers(network, i);
       await client.hear(/^QUEUED\n/);
@@ -93,9 +96,9 @@ describe.each(edgeNames)("over ten losses, by the edge on %s", (name) => {
     observer.say("EXISTS counter\n");
     await observer.hear(/^0\n/);
     client.say("EXEC\n");
-    for (let i = 1; i <= tenLosses.length; i++) await client.hear(new RegExp(`^${i}\n`));
+    for (let i = 1; i <= programLosses; i++) await client.hear(new RegExp(`^${i}\n`));
     observer.say("GET counter\n");
-    await observer.hear(new RegExp(`^${tenLosses.length}\n`));
+    await observer.hear(new RegExp(`^${programLosses}\n`));
   });
 
   async function start(): Promise<BrokenNetwork> {
@@ -106,8 +109,8 @@ describe.each(edgeNames)("over ten losses, by the edge on %s", (name) => {
 });
 
 /** Of the carrier that the download uses: the other one goes on at once. */
-const downloadLosses: readonly Fault[] = tenLosses.map((fault, i) =>
-  i % 3 === 1 ? "cut in mid-message" : fault,
+const downloadLosses: readonly Fault[] = Array.from({ length: programLosses }, (_, i) =>
+  i % 3 === 1 ? "cut in mid-message" : faultAt(i),
 );
 
 function check(client: Client, title: string, test: () => Promise<void>): void {

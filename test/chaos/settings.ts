@@ -8,6 +8,8 @@ export const seed = numberOf("CHAOS_SEED", Date.now() % 1_000_000);
 export const megabytes = numberOf("CHAOS_MEGABYTES", 1000);
 /** Losses during the transfer. */
 export const losses = numberOf("CHAOS_LOSSES", 50);
+/** Losses while a real program works. */
+export const programLosses = numberOf("CHAOS_PROGRAM_LOSSES", 10);
 /** Losses before memory is looked at. */
 export const memoryLosses = numberOf("CHAOS_MEMORY_LOSSES", 200);
 /** How long an edge stands still. */

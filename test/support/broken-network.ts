@@ -43,8 +43,8 @@ export async function startBrokenNetwork(options: BrokenNetworkOptions): Promise
   return { relay, agent, log };
 }
 
-/** Ten losses: a black hole costs seconds, so there are few. */
-export const tenLosses: readonly Fault[] = [
+/** A black hole costs seconds, so there are few. */
+const LOSSES: readonly Fault[] = [
   "reset",
   "end",
   "black hole",
@@ -57,9 +57,14 @@ export const tenLosses: readonly Fault[] = [
   "end",
 ];
 
+/** What happens at the loss of this number. */
+export function faultAt(index: number): Fault {
+  return LOSSES[index % LOSSES.length] ?? "reset";
+}
+
 /** Breaks the carrier that is in use, and every other time all others with it; waits until there is one. */
 export async function breakCarriers({ relay }: BrokenNetwork, index: number): Promise<void> {
-  const fault = tenLosses[index] ?? "reset";
+  const fault = faultAt(index);
   while (!relay.strikeLatest(fault)) await new Promise((resolve) => setTimeout(resolve, 10));
   if (index % 2 === 0) while (relay.strike(fault, 0));
 }
