@@ -197,6 +197,15 @@ describe("Link, PING", () => {
     expect([agent.heard().map(({ type }) => type), edge.heard()]).toEqual([[Ping, Ping], []]);
   });
 
+  it("goes soon when nothing comes of a RESUME behind HELLO", async () => {
+    const hello = helloWith({ resumeWindow: 60, carrier: 2 });
+    const entries = [{ carrier: 1, received: 0 }];
+    const peer = new RawPeer("agent", hello, { type: FrameType.Resume, entries });
+    await peer.tell({ type: FrameType.Hello, hello });
+    await peer.clock.advance(10_000);
+    expect([peer.heard().at(-1)?.type, peer.closeCode]).toEqual([Ping, CloseCode.PingTimeout]);
+  });
+
   it("measures the round trip", async () => {
     const peer = await RawPeer.greeted("agent");
     await peer.clock.advance(30_025);

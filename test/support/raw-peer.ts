@@ -26,8 +26,8 @@ export class RawPeer {
   #session: Session | undefined;
   #heard = 0;
 
-  /** `role` is what the link plays. */
-  constructor(role: "agent" | "edge", local: Hello = helloWith()) {
+  /** `role` is what the link plays; an agent says `behind` with its HELLO. */
+  constructor(role: "agent" | "edge", local: Hello = helloWith(), behind?: Frame) {
     const end = (reason: CarrierError | ProtocolError): void => {
       this.ended = reason;
     };
@@ -36,6 +36,7 @@ export class RawPeer {
         clock: this.clock,
         speaksFirst: role === "agent",
         hello: () => local,
+        behind: () => behind,
         greet: (remote, link) => {
           this.greeting = remote;
           const accept = (incoming: IncomingStream): void => void this.incoming.push(incoming);
