@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { onTestFinished } from "vitest";
 
 /** What Linux tells of processes, in /proc. */
 export const hasProc = process.platform === "linux";
@@ -32,7 +33,12 @@ export function workerdOf(pid: number): number {
   return Number(children.find(isWorkerd));
 }
 
-/** Looks again and again until it is so; the test's own time limit ends it. */
+/** Looks again and again until it is so. @throws once the test is over, by its own time limit */
 export async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 50));
+  let isOver = false;
+  onTestFinished(() => void (isOver = true));
+  while (!(await isSo())) {
+    if (isOver) throw new Error("The test is over");
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
 }
