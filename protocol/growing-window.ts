@@ -4,10 +4,11 @@ import { ReceiveWindow } from "./credit.ts";
 /** A window grows when half of it was used within so many round trips. */
 const FAST_ROUND_TRIPS = 2;
 /**
- * And not for a shorter round trip, where it shrinks: the first window serves 80 MB/s there. On one machine more of it
- * would only take the processor's caches, and let a keystroke wait.
+ * For a shorter round trip it grows once and no more: what takes the time on one machine are turns of
+ * event loops, and more would only take the processor's caches, and let a keystroke wait.
  */
 const MIN_ROUND_TRIP_MS = 3;
+const NEAR_GROWTH = 2;
 /** It shrinks for each time that half of it was not used, by whichever of these is longer. */
 const SLOW_MS = 1000;
 const SLOW_ROUND_TRIPS = 8;
@@ -88,11 +89,12 @@ export class GrowingWindow extends ReceiveWindow {
     const slowMs = Math.max(SLOW_MS, SLOW_ROUND_TRIPS * roundTripMs);
     const isUsed = this.#used * 2 >= this.size;
     if (!isUsed && elapsedMs < slowMs) return this.#account();
-    // Near: one that has grown by the round trip of a greeting, say, which took longer.
-    if (isNear || elapsedMs >= slowMs) this.#shrink(Math.max(1, Math.floor(elapsedMs / slowMs)));
-    else if (this.#isRead && elapsedMs < FAST_ROUND_TRIPS * roundTripMs) {
-      this.#grow();
-    }
+    const most = isNear ? this.#first * NEAR_GROWTH : Infinity;
+    const fastMs = FAST_ROUND_TRIPS * Math.max(roundTripMs, MIN_ROUND_TRIP_MS);
+    if (elapsedMs >= slowMs) this.#shrink(Math.max(1, Math.floor(elapsedMs / slowMs)));
+    // It has grown by the round trip of a greeting, say, which took longer.
+    else if (this.size > most) this.#shrink(1);
+    else if (this.#isRead && elapsedMs < fastMs) this.#grow(most);
     this.#beganAt = now;
     this.#used = 0;
     this.#isRead = false;
@@ -106,8 +108,8 @@ export class GrowingWindow extends ReceiveWindow {
     this.#reserved = 0;
   }
 
-  #grow(): void {
-    const more = Math.min(this.size, this.#options.budget.available);
+  #grow(most: number): void {
+    const more = Math.min(this.size, most - this.size, this.#options.budget.available);
     if (more > 0) this.#resize(this.size + more);
   }
 
@@ -118,7 +120,8 @@ export class GrowingWindow extends ReceiveWindow {
   }
 
   #resize(size: number): void {
-    this.resize(size, Math.max(this.#first / 2, size / GRANTS));
+    const isSmall = size <= this.#first * NEAR_GROWTH;
+    this.resize(size, isSmall ? size / 2 : Math.max(this.#first / 2, size / GRANTS));
   }
 
   #account(): void {
