@@ -44,6 +44,8 @@ const SESSION_WAIT_MS = 10_000;
 const STEADY_MS = 1000;
 /** A pause below this is only logged for those who look closely. */
 const QUIET_MS = 200;
+/** A dial takes less, or waits for an answer that does not come. */
+const STUCK_MS = 2000;
 /** How long a carrier that was handed over may serve the streams it has: until its edge ends it. */
 const HANDOVER_DRAIN_MS = 4_294_967_295;
 
@@ -67,6 +69,8 @@ export class Uplink {
   /** The network has changed while we dialled: the next try is due at once. */
   #isHurried = false;
   #attempt = new AbortController();
+  /** When the dial that is under way began; without one, never. */
+  #attemptedAt = Infinity;
   /** The loss that was counted last. */
   #lastLoss: Error | undefined;
   #wake: () => void = () => {};
@@ -189,8 +193,11 @@ export class Uplink {
   async #tryConnect(): Promise<void> {
     const { log, metrics, edge } = this.#options;
     try {
+      this.#attemptedAt = this.#options.clock.now();
       await this.#connect();
+      this.#attemptedAt = Infinity;
     } catch (error) {
+      this.#attemptedAt = Infinity;
       if (this.#stopping.signal.aborted) return;
       this.#failure = messageOf(error);
       metrics.carrierFailed(error);
@@ -317,12 +324,21 @@ export class Uplink {
     metrics.carrierFailed(reason);
     this.#lastLoss = reason;
     this.#weigh(link.received > 0);
+    this.#giveUpStuck();
     if (session !== this.#current) return session.close("Its edge does not know it any more");
     if (session.linkCount === 0) {
       this.#tellUp(false);
       log.info(`The carrier to ${edge} is lost`, { reason: messageOf(reason) });
     }
     this.#wake();
+  }
+
+  /** What was dialled while the carrier died has most likely gone the same way. */
+  #giveUpStuck(): void {
+    if (this.#options.clock.now() - this.#attemptedAt < STUCK_MS) return;
+    this.#isHurried = true;
+    this.#attempt.abort();
+    this.#greeting?.lose("A carrier was lost meanwhile");
   }
 
   #ended(session: Session, reason: CarrierError | ProtocolError): void {

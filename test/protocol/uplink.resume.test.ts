@@ -183,6 +183,32 @@ describe("Uplink, a carrier that nobody says is lost", () => {
   });
 });
 
+describe("Uplink, a dial that is stuck when a carrier is lost", () => {
+  it("is given up for another", async () => {
+    const { clock, pairs, network, dialledAt } = await resumingUplink(2);
+    await clock.advance(20_000);
+    network.isSilent = true;
+    pairs[0]?.cut();
+    await clock.advance(2000);
+    expect(dialledAt).toEqual([0, 0, 20_000]);
+    network.isSilent = false;
+    pairs[1]?.cut();
+    await clock.run();
+    expect(dialledAt.slice(3)).toEqual([22_000, 22_000]);
+  });
+
+  it("goes on when it has only begun", async () => {
+    const { clock, pairs, network, dialledAt } = await resumingUplink(2);
+    await clock.advance(20_000);
+    network.isSilent = true;
+    pairs[0]?.cut();
+    await clock.advance(1999);
+    pairs[1]?.cut();
+    await clock.advance(3000);
+    expect(dialledAt).toEqual([0, 0, 20_000]);
+  });
+});
+
 describe("Uplink.networkChanged()", () => {
   it("ends the pause before the next dial", async () => {
     const { clock, pairs, uplink, network, dialledAt } = await resumingUplink();

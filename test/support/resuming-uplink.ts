@@ -23,10 +23,12 @@ export async function resumingUplink(carriers = 1, maxCarriers = 4, { delayMs, w
   const { clock } = current;
   const pairs: CarrierPair[] = [];
   const dialledAt: number[] = [];
-  const network = { isUp: true };
+  /** A silent one answers nothing, as behind a firewall that has forgotten the connection. */
+  const network = { isUp: true, isSilent: false };
   const dial: Dial = async (signal) => {
     dialledAt.push(clock.now());
     await Promise.resolve();
+    if (network.isSilent) await new Promise((resolve) => signal.addEventListener("abort", resolve));
     if (signal.aborted || !network.isUp) throw new CarrierError("ERR_CARRIER_LOST", "no network");
     const pair = carrierPair(clock, () => delayMs);
     pairs.push(pair);
