@@ -107,6 +107,9 @@ const METHOD = `- Every subject starts with fresh processes in every round, and 
 - Peers run with configurations that the bench writes: ssh with its own sshd, v2ray with VLESS over
   WebSocket (mux at its default of 8 sessions a WebSocket). TLS has a chain of an authority, an intermediate and a certificate,
   made for the run. nginx stands in front of workerd.
+- All of it is on one machine, and there an agent masks with zeroes over \`ws:\`, as it does over \`wss:\` everywhere. Over
+  \`ws:\` to another machine masks are random, which costs an upload about a tenth.
+- Before speed is measured, every subject has had some downloads, uploads and short sessions: proxies run for days.
 - A link is a relay in user space, between the two ends of a tunnel. It shares a rate among all connections of a
   direction, delays by half the round trip each way, and has a buffer of one second. The handshake of TCP costs a
   connection one round trip. It does not lose packets: when its buffer is full it stops reading. Its rows of "none" show what it lets through.
