@@ -4,11 +4,11 @@ import { ReceiveWindow } from "./credit.ts";
 /** A window grows when half of it was used within so many round trips. */
 const FAST_ROUND_TRIPS = 2;
 /**
- * For a shorter round trip it grows once and no more: what takes the time on one machine are turns of
- * event loops, and more would only take the processor's caches, and let a keystroke wait.
+ * For a shorter round trip it grows to this and no more: what takes the time on one machine are turns
+ * of event loops, and more would only take the processor's caches, and let a keystroke wait.
  */
 const MIN_ROUND_TRIP_MS = 3;
-const NEAR_GROWTH = 2;
+const NEAR_BYTES = 393_216;
 /** It shrinks for each time that half of it was not used, by whichever of these is longer. */
 const SLOW_MS = 1000;
 const SLOW_ROUND_TRIPS = 8;
@@ -89,7 +89,7 @@ export class GrowingWindow extends ReceiveWindow {
     const slowMs = Math.max(SLOW_MS, SLOW_ROUND_TRIPS * roundTripMs);
     const isUsed = this.#used * 2 >= this.size;
     if (!isUsed && elapsedMs < slowMs) return this.#account();
-    const most = isNear ? this.#first * NEAR_GROWTH : Infinity;
+    const most = isNear ? Math.max(this.#first, NEAR_BYTES) : Infinity;
     const fastMs = FAST_ROUND_TRIPS * Math.max(roundTripMs, MIN_ROUND_TRIP_MS);
     if (elapsedMs >= slowMs) this.#shrink(Math.max(1, Math.floor(elapsedMs / slowMs)));
     // It has grown by the round trip of a greeting, say, which took longer.
@@ -120,8 +120,8 @@ export class GrowingWindow extends ReceiveWindow {
   }
 
   #resize(size: number): void {
-    const isSmall = size <= this.#first * NEAR_GROWTH;
-    this.resize(size, isSmall ? size / 2 : Math.max(this.#first / 2, size / GRANTS));
+    const isLarge = size > this.#first * 2;
+    this.resize(size, isLarge ? Math.max(this.#first / 2, size / GRANTS) : size / 2);
   }
 
   #account(): void {

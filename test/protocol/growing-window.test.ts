@@ -8,16 +8,17 @@ const FIRST = 1000;
 /** A window with a peer that sends as far as it may, by a way of `roundTripMs`. */
 class Peer {
   now = 0;
-  limit = FIRST;
+  limit: number;
   readonly window: GrowingWindow;
 
   readonly budget: GrowthBudget;
   roundTripMs: number;
 
-  constructor(budget: GrowthBudget, roundTripMs = 100) {
+  constructor(budget: GrowthBudget, roundTripMs = 100, first = FIRST) {
+    this.limit = first;
     this.budget = budget;
     this.roundTripMs = roundTripMs;
-    this.window = new GrowingWindow(FIRST, {
+    this.window = new GrowingWindow(first, {
       clock: { now: () => this.now },
       budget,
       roundTripMs: () => this.roundTripMs,
@@ -66,19 +67,24 @@ describe("GrowingWindow", () => {
     expect(slow.window.size).toBe(FIRST);
   });
 
-  it.each([0, 2.9])("doubles but once for a round trip of %f ms", (roundTripMs) => {
-    const near = new Peer(budgetOf(64_000), roundTripMs);
-    near.rounds(50);
-    expect(near.window.size).toBe(2 * FIRST);
+  it.each([0, 2.9])("grows to 384 KiB and no more for a round trip of %f ms", (roundTripMs) => {
+    for (const [first, most] of [
+      [100_000, 393_216],
+      [400_000, 400_000],
+    ] as const) {
+      const near = new Peer(budgetOf(64_000_000), roundTripMs, first);
+      near.rounds(50);
+      expect(near.window.size).toBe(most);
+    }
   });
 
   it("goes back when the round trip turns out to be short", () => {
-    const peer = new Peer(budgetOf(64_000));
+    const peer = new Peer(budgetOf(6_400_000), 100, 100_000);
     peer.rounds(4);
-    expect(peer.window.size).toBe(16_000);
+    expect(peer.window.size).toBe(1_600_000);
     peer.roundTripMs = 1;
     peer.rounds(50);
-    expect([peer.window.size, peer.budget.taken]).toEqual([2 * FIRST, FIRST]);
+    expect([peer.window.size, peer.budget.taken]).toEqual([393_216, 293_216]);
   });
 
   it("stays where it is for a reader who never catches up", () => {
