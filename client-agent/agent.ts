@@ -56,7 +56,7 @@ export interface Agent {
 /** What an agent grants the edge; its memory is bounded by `sessionWindow`. */
 const hello: Hello = {
   ...emptyHello,
-  streamWindow: 196_608,
+  streamWindow: 163_840,
   sessionWindow: 67_108_864,
   carrierWindow: 16_777_216,
   // The edge says for how long it keeps a session.

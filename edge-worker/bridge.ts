@@ -2,6 +2,7 @@ import type { Carrier, CarrierEvents } from "../protocol/carrier.ts";
 import { type CarrierError, messageOf, ProtocolError } from "../protocol/errors.ts";
 import type { Hello } from "../protocol/hello.ts";
 import { Link } from "../protocol/link.ts";
+import { PayloadMemory } from "../protocol/payload-memory.ts";
 import { Session } from "../protocol/session.ts";
 import { GoAwayReason } from "../protocol/wire.ts";
 import { DialQueue } from "./egress/dial-queue.ts";
@@ -41,6 +42,7 @@ export class Bridge {
   readonly #greeting = new Set<Link>();
   /** Sessions without a carrier, the oldest first. */
   readonly #waiting = new Set<Session>();
+  readonly #memory = new PayloadMemory();
   readonly #lookups = new DialQueue(MAX_LOOKUPS);
   #isDraining = false;
 
@@ -123,6 +125,7 @@ export class Bridge {
       local: { ...this.#options.hello, session: new Uint8Array() },
       remote: hello,
       resumeMemory,
+      memory: this.#memory,
       accept: (incoming) => {
         void serveStream(incoming, { ...context, tenant: users.find(user), caller: session });
       },

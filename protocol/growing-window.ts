@@ -9,6 +9,8 @@ const FAST_ROUND_TRIPS = 2;
  */
 const MIN_ROUND_TRIP_MS = 3;
 const NEAR_BYTES = 393_216;
+/** By which all such windows may have grown: 200 that stand still behind a burst are to hold little more than at first. */
+const NEAR_GROWTH_BYTES = 4_194_304;
 /** It shrinks for each time that half of it was not used, by whichever of these is longer. */
 const SLOW_MS = 1000;
 const SLOW_ROUND_TRIPS = 8;
@@ -31,6 +33,11 @@ export class GrowthBudget {
 
   get available(): number {
     return Math.max(0, this.#bytes - this.#taken - this.#held());
+  }
+
+  /** The same for the windows of near ends. */
+  get availableNear(): number {
+    return Math.max(0, Math.min(this.available, NEAR_GROWTH_BYTES - this.#taken));
   }
 
   get taken(): number {
@@ -89,12 +96,15 @@ export class GrowingWindow extends ReceiveWindow {
     const slowMs = Math.max(SLOW_MS, SLOW_ROUND_TRIPS * roundTripMs);
     const isUsed = this.#used * 2 >= this.size;
     if (!isUsed && elapsedMs < slowMs) return this.#account();
+    const { available, availableNear } = this.#options.budget;
     const most = isNear ? Math.max(this.#first, NEAR_BYTES) : Infinity;
     const fastMs = FAST_ROUND_TRIPS * Math.max(roundTripMs, MIN_ROUND_TRIP_MS);
     if (elapsedMs >= slowMs) this.#shrink(Math.max(1, Math.floor(elapsedMs / slowMs)));
     // It has grown by the round trip of a greeting, say, which took longer.
     else if (this.size > most) this.#shrink(1);
-    else if (this.#isRead && elapsedMs < fastMs) this.#grow(most);
+    else if (this.#isRead && elapsedMs < fastMs) {
+      this.#grow(Math.min(most - this.size, isNear ? availableNear : available));
+    }
     this.#beganAt = now;
     this.#used = 0;
     this.#isRead = false;
@@ -109,8 +119,7 @@ export class GrowingWindow extends ReceiveWindow {
   }
 
   #grow(most: number): void {
-    const more = Math.min(this.size, most - this.size, this.#options.budget.available);
-    if (more > 0) this.#resize(this.size + more);
+    if (most > 0) this.#resize(this.size + Math.min(this.size, most));
   }
 
   #shrink(times: number): void {

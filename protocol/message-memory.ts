@@ -11,6 +11,14 @@ export const MESSAGE_BYTES = 131_072;
 
 /** Room for a message that was just below MESSAGE_BYTES when its last turn was added. */
 const BUFFER_BYTES = HEAD_ROOM + MESSAGE_BYTES + HEADER_LENGTH + TURN_BYTES;
+/**
+ * Stream bytes that one that waits alone may add to a message of so many bytes: a whole read of it, and
+ * not all but the few for which an ACK in front leaves no room.
+ */
+export function largestTurn(length: number): number {
+  return Math.min(MESSAGE_BYTES, MESSAGE_BYTES + TURN_BYTES - length);
+}
+
 /** Buffers kept for the next messages; a busy carrier may have more of them under way. */
 const MAX_FREE = 8;
 

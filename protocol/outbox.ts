@@ -9,7 +9,7 @@ import { DatagramQueue } from "./datagram-queue.ts";
 import { Flight } from "./flight.ts";
 import { appendFrame, type Frame, isSessionFrame } from "./frame.ts";
 import type { Hello } from "./hello.ts";
-import { MESSAGE_BYTES, MessageMemory } from "./message-memory.ts";
+import { largestTurn, MESSAGE_BYTES, MessageMemory } from "./message-memory.ts";
 import type { CarrierLoad } from "./pool.ts";
 import { type Retention, roomToKeep } from "./retention.ts";
 import type { RoundTrip } from "./round-trip.ts";
@@ -372,7 +372,7 @@ export class Outbox {
       const stream = room > 0 ? this.#scheduler.next() : undefined;
       if (!stream) return;
       // Who waits alone need not stop after each turn: the fewer frames, the less they cost.
-      const alone = this.#scheduler.isEmpty ? MESSAGE_BYTES - writer.length : 0;
+      const alone = this.#scheduler.isEmpty ? largestTurn(writer.length) : 0;
       const turn = Math.max(stream.turn.deficit, alone);
       const bytes = stream.take(Math.min(room, stream.sendable, turn));
       if (bytes.length === 0) continue;

@@ -9,9 +9,14 @@ interface Shelf {
 
 /** Payloads from here up to a page are copied into pages; smaller ones would waste most of one. */
 const MIN_PAGED = TURN_BYTES / 4;
-/** Free pages kept: 1 MiB for a session, and as much of large ones. */
-const MAX_FREE = 16;
-const MAX_FREE_LARGE = 8;
+/** And these into large ones. Those between have memory of their own size. */
+const MIN_LARGE = MESSAGE_BYTES * 0.75;
+/**
+ * Free pages kept: 4 MiB, and as much of large ones. What is let go of for the collector to find stays with
+ * the process until it does: a burst of 200 streams left 10 MiB more behind with a quarter of this.
+ */
+const MAX_FREE = 64;
+const MAX_FREE_LARGE = 32;
 
 /**
  * Memory for the payloads that streams hold until they are read. A message is its carrier's, to be
@@ -24,12 +29,18 @@ export class PayloadMemory {
 
   /** A copy. What it is kept in is at most four times as large. */
   keep(bytes: Uint8Array): Uint8Array {
-    if (bytes.length < MIN_PAGED || bytes.length > MESSAGE_BYTES) return bytes.slice();
-    const { size, free } = bytes.length > TURN_BYTES ? this.#large : this.#pages;
+    const shelf = this.#shelfFor(bytes.length);
+    if (!shelf) return bytes.slice();
+    const { size, free } = shelf;
     const page = free.pop() ?? new ArrayBuffer(size);
     const kept = new Uint8Array(page, 0, bytes.length);
     kept.set(bytes);
     return kept;
+  }
+
+  #shelfFor(length: number): Shelf | undefined {
+    if (length >= MIN_PAGED && length <= TURN_BYTES) return this.#pages;
+    return length >= MIN_LARGE && length <= MESSAGE_BYTES ? this.#large : undefined;
   }
 
   /** Takes back what keep() gave, to be overwritten. What never comes back is garbage, no more. */

@@ -2,6 +2,7 @@ import type { Clock } from "./clock.ts";
 import type { CarrierError, ProtocolError } from "./errors.ts";
 import type { Hello } from "./hello.ts";
 import type { Link } from "./link.ts";
+import type { PayloadMemory } from "./payload-memory.ts";
 import type { IncomingStream } from "./session.ts";
 
 /** Whom a session is for, and whom it tells what becomes of it. */
@@ -12,6 +13,8 @@ export interface SessionOptions {
   readonly remote: Hello;
   /** Bytes that a session may hold while it has no carrier, and keep to send them again. */
   readonly resumeMemory?: number;
+  /** Where payloads wait for their readers: sessions may share it. */
+  readonly memory?: PayloadMemory;
   /** The edge's door; an end without it (the agent) takes no OPEN. */
   readonly accept?: (incoming: IncomingStream) => void;
   /** A link asks to be left; new streams need another session or link. */

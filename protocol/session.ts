@@ -44,7 +44,7 @@ export class Session implements LinkHost {
   readonly #streams = new Map<number, Entry>();
   readonly #window: ReceiveWindow;
   readonly #budget: GrowthBudget;
-  readonly #memory = new PayloadMemory();
+  readonly #memory: PayloadMemory;
   readonly #ids: StreamIds;
   readonly #resumeMemory: number;
   readonly #resumeWindowMs: number;
@@ -57,6 +57,7 @@ export class Session implements LinkHost {
   constructor(options: SessionOptions) {
     const { local, remote, resumeMemory = RESUME_MEMORY } = options;
     this.#options = options;
+    this.#memory = options.memory ?? new PayloadMemory();
     this.credit = new SendWindow(remote.sessionWindow);
     this.#window = new ReceiveWindow(local.sessionWindow);
     this.#budget = new GrowthBudget(local.sessionWindow, () => this.#window.held);

@@ -4,12 +4,15 @@ import { processUse } from "../process-tree.ts";
 import type { Measurement, Row } from "./measurement.ts";
 
 const SESSIONS = 1000;
-/** What a process allocates once, at its first sessions, is not to count. */
-const WARM_SESSIONS = 64;
+/**
+ * Short ones before, 32 at a time: what a process allocates once is not what a session costs. The growth
+ * table has what a process takes that has only just started.
+ */
+const WARM = { streams: 32, count: 2000, warm: 0, window: 10_000 };
 
 const result = object({ open: number() });
 
-/** What an idle session adds to the memory of a process that has only just started. */
+/** What an idle session adds to the memory of a process that has served others before. */
 export const idle: Measurement = {
   name: "idle",
   rows: [
@@ -22,7 +25,7 @@ export const idle: Measurement = {
       await sleep(pace.settleMs);
       return [processUse(clientPids).memoryBytes, processUse(serverPids).memoryBytes] as const;
     };
-    await load.run("idle", { streams: 8, count: WARM_SESSIONS }, result);
+    await load.run("sessions", WARM, object({}));
     const before = await memory();
     const after = await load.during("idle", { streams: 32, count: SESSIONS }, result, memory);
     const kibibytes = (side: 0 | 1) => (after[side] - before[side]) / SESSIONS / 1024;

@@ -1,5 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { MESSAGE_BYTES, MessageMemory, TURN_BYTES } from "../../protocol/message-memory.ts";
+import {
+  largestTurn,
+  MESSAGE_BYTES,
+  MessageMemory,
+  TURN_BYTES,
+} from "../../protocol/message-memory.ts";
 import { HEADER_LENGTH, MAX_MESSAGE, MAX_PAYLOAD } from "../../protocol/wire.ts";
 
 describe("MessageMemory", () => {
@@ -27,5 +32,23 @@ describe("MessageMemory", () => {
     for (const buffer of many) memory.giveBack(buffer);
     const again = new Set(Array.from({ length: 20 }, () => memory.take()));
     expect(many.filter((buffer) => again.has(buffer)).length).toBeLessThan(20);
+  });
+});
+
+describe("largestTurn()", () => {
+  it.each([0, 20, TURN_BYTES, TURN_BYTES + 1, MESSAGE_BYTES - 1])(
+    "fits behind %i bytes, and is a turn at least",
+    (length) => {
+      const turn = largestTurn(length);
+      expect(length + HEADER_LENGTH + turn).toBeLessThanOrEqual(
+        MESSAGE_BYTES + HEADER_LENGTH + TURN_BYTES,
+      );
+      expect(turn).toBeGreaterThanOrEqual(TURN_BYTES);
+      expect(turn).toBeLessThanOrEqual(MAX_PAYLOAD);
+    },
+  );
+
+  it("takes a whole read though an ACK stands in front of it", () => {
+    expect(largestTurn(20)).toBe(MESSAGE_BYTES);
   });
 });

@@ -30,16 +30,16 @@ describe("PayloadMemory", () => {
   });
 
   it.each([TURN_BYTES, MESSAGE_BYTES])(
-    "keeps no more than 1 MiB in pages of %i bytes for later, and no memory of another size",
+    "keeps no more than 4 MiB in pages of %i bytes for later, and no memory of another size",
     (size) => {
       const memory = new PayloadMemory();
       memory.giveBack(memory.keep(new Uint8Array(100)));
-      const pages = Array.from({ length: 40 }, () => memory.keep(page(1, size)));
+      const pages = Array.from({ length: 80 }, () => memory.keep(page(1, size)));
       for (const one of pages) memory.giveBack(one);
       const old = new Set<unknown>(pages.map(({ buffer }) => buffer));
-      const again = Array.from({ length: 40 }, () => memory.keep(page(2, size)));
+      const again = Array.from({ length: 80 }, () => memory.keep(page(2, size)));
       const reused = again.filter(({ buffer }) => old.has(buffer)).length;
-      expect(reused * size).toBe(1_048_576);
+      expect(reused * size).toBe(4_194_304);
     },
   );
 });
