@@ -151,7 +151,8 @@ export class Flight {
     const marker = this.#marker;
     if (!marker) return;
     const hasBytes = hasPayload(marker);
-    if (hasBytes ? this.#acknowledged < marker.offset : frames < marker.frames) return;
+    // By frames, also where payload is in flight: that may be of a message before this one.
+    if (frames < marker.frames) return;
     if (!marker.isTimed) this.#time(marker, now);
     const elapsedMs = now - marker.since;
     if (hasBytes && elapsedMs < MIN_SAMPLE_MS) return;

@@ -128,6 +128,37 @@ describe("Flight", () => {
     expect(flight.available).toBe(FIRST);
   });
 
+  it("takes the ACK of an earlier message for no sign of a later one without payload", () => {
+    const clock = { time: 0 };
+    const roundTrip = new RoundTrip();
+    const flight = new Flight({ now: () => clock.time }, roundTrip);
+    flight.open(16_777_216);
+    flight.sent(1);
+    clock.time = 50;
+    flight.acknowledged(0, 1);
+    flight.advance(100);
+    flight.sent(1);
+    clock.time = 100;
+    flight.acknowledged(100, 2);
+    // A message with payload, its ACK about to come, and then one with nothing but a FIN.
+    flight.advance(100);
+    flight.sent(1);
+    clock.time = 149;
+    flight.acknowledged(100, 2);
+    flight.sent(1);
+    flight.advance(100);
+    flight.sent(1);
+    flight.sent(1);
+    clock.time = 150;
+    flight.acknowledged(200, 3);
+    flight.sent(1);
+    clock.time = 151;
+    flight.acknowledged(200, 3);
+    clock.time = 199;
+    flight.acknowledged(300, 5);
+    expect(roundTrip.minMs).toBe(50);
+  });
+
   it("refuses an ACK of what was never sent [M-36], and passes over an old one", () => {
     const { flight } = opened(16_777_216);
     flight.advance(2000);
