@@ -10,9 +10,9 @@ export interface BackoffRange {
 export const UNREACHABLE: BackoffRange = { firstMs: 250, maxMs: 30_000, growth: 2 };
 /**
  * The same while streams wait for it. They wait longer than the network is away, on average by six
- * tenths of what a bound grows by: so by a sixth, at the price of thirty attempts up to the longest.
+ * tenths of what a bound grows by: so by a sixteenth, at the price of seventy attempts up to the longest.
  */
-export const AWAITED: BackoffRange = { firstMs: 50, maxMs: 30_000, growth: 1.25 };
+export const AWAITED: BackoffRange = { firstMs: 50, maxMs: 30_000, growth: 1.1 };
 /** An edge that answered and refused us will not think better of it by itself. */
 export const REFUSED: BackoffRange = { firstMs: 30_000, maxMs: 120_000, growth: 2 };
 
@@ -28,7 +28,7 @@ export class Backoff {
 
   /** How long to wait before the next attempt; at least a tenth of the bound, never nothing. */
   nextMs({ firstMs, maxMs, growth }: BackoffRange): number {
-    const bound = Math.min(maxMs, firstMs * growth ** Math.min(this.#attempts++, 60));
+    const bound = Math.min(maxMs, firstMs * growth ** Math.min(this.#attempts++, 100));
     return bound * (0.1 + 0.9 * this.#random());
   }
 
