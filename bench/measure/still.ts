@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { number, object } from "valibot";
 import { processUse } from "../process-tree.ts";
+import { medianOf } from "../report/statistics.ts";
 import type { Measurement, Turn } from "./measurement.ts";
 import { moveBytes } from "./move-bytes.ts";
 
@@ -8,6 +9,8 @@ const STREAMS = 200;
 const QUIET_MS = 300;
 const QUIET_SHARE = 0.1;
 const QUIET_LIMIT_MS = 10_000;
+/** In which the downloads are looked at before the readers stand still, and as many after. */
+const WINDOWS = 3;
 const FAST = { command: "download", streams: 4 } as const;
 
 /** Streams whose readers stand still while their sources send flat out. */
@@ -30,23 +33,26 @@ export const still: Measurement = {
     if (clientPids.length === 0) return {};
     const memory = () =>
       [processUse(clientPids).memoryBytes, processUse(serverPids).memoryBytes] as const;
-    // Fresh processes, but not their first stream ever.
+    // Fresh processes, but not their first streams ever.
     await moveBytes(turn, { command: "download", streams: 1, windowMs: pace.warmMs });
+    // Without the still ones before and after: processes become faster as they go on.
+    const without = await speeds(turn, WINDOWS);
     await sleep(pace.settleMs);
     const before = memory();
     const act = async () => {
       // The sources have come to rest. What they filled may still be on its way from end to end.
       await untilQuiet([...clientPids, ...serverPids]);
-      return { after: memory(), speed: await speedBeside(turn) };
+      return { after: memory(), beside: await speedsBeside(turn) };
     };
     const numbers = { streams: 32, count: STREAMS };
     const held = await load.during("still", numbers, object({ open: number() }), act);
-    const { speed: without } = await moveBytes(withoutNotes(turn), FAST);
+    without.push(...(await speeds(turn, WINDOWS)));
     const mebibytes = (side: 0 | 1) => (held.after[side] - before[side]) / 2 ** 20;
+    const [speedBeside = 0, speedWithout = Number.NaN] = [held.beside, without].map(medianOf);
     return {
       "still-client": mebibytes(0),
       ...(serverPids.length > 0 && { "still-server": mebibytes(1) }),
-      "still-kept": (held.speed / without) * 100,
+      "still-kept": (speedBeside / speedWithout) * 100,
     };
   },
 };
@@ -61,15 +67,22 @@ async function untilQuiet(pids: readonly number[]): Promise<void> {
   }
 }
 
-/** 0 when nothing comes through beside them: that is a result, not a failure. */
-async function speedBeside(turn: Turn): Promise<number> {
+/** Those of so many windows in a row. */
+async function speeds(turn: Turn, count: number): Promise<number[]> {
+  const all: number[] = [];
+  while (all.length < count) all.push((await moveBytes(withoutNotes(turn), FAST)).speed);
+  return all;
+}
+
+/** None when nothing comes through beside them: that is a result, not a failure. */
+async function speedsBeside(turn: Turn): Promise<number[]> {
   try {
-    return (await moveBytes(withoutNotes(turn), FAST)).speed;
+    return await speeds(turn, 2 * WINDOWS);
   } catch (error) {
     turn.note(
       `beside readers that stand still: ${error instanceof Error ? error.message : String(error)}`,
     );
-    return 0;
+    return [];
   }
 }
 

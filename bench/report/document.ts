@@ -120,5 +120,6 @@ const METHOD = `- Every subject starts with fresh processes in every round, and 
   just started is below "How cost grows".
 - UDP "there and back" keeps 64 datagrams on their way, and counts one as lost after 200 ms. "Flat out" sends as
   fast as a socket takes them, and the target counts.
-- Readers that stand still have opened a stream whose source sends without end, and never read from it.
+- Readers that stand still have opened a stream whose source sends without end, and never read from it. The processes have
+  served downloads before. The four beside them are the median of six windows, and so are the four without: three before, three after.
 - A session is: connect to the proxy, SOCKS5 handshake, 64 bytes there and back, close.`;
