@@ -32,8 +32,11 @@ export const edgeLimits: EdgeLimits = {
   maxCarriers: 4,
 };
 
-/** A process has more memory than an isolate: about 16 KiB for a stream on which nothing moves. */
-export const nodeLimits: EdgeLimits = { ...edgeLimits, maxStreams: 16_384 };
+/**
+ * A process has more memory than an isolate at Cloudflare, which is Node's or workerd's on a machine of
+ * one's own: about 16 KiB for a stream on which nothing moves, and 48 on workerd.
+ */
+export const processLimits: EdgeLimits = { ...edgeLimits, maxStreams: 16_384 };
 
 /** What one carrier may use up before the agent hands it over; 0: without end. */
 export interface CarrierBudget {

@@ -3,7 +3,7 @@ import { Bridge } from "../bridge.ts";
 import { capabilitiesOf } from "../egress/egress.ts";
 import { createCloudflareTargets } from "../egress/upstream/cloudflare-targets.ts";
 import { createUpstreams } from "../egress/upstream/create-upstreams.ts";
-import { edgeLimits, endlessBudget, helloOf, noResumption } from "../limits.ts";
+import { edgeLimits, endlessBudget, helloOf, noResumption, processLimits } from "../limits.ts";
 import { Tally } from "../tally.ts";
 import type { UsageStore } from "../users/usage.ts";
 import { Users } from "../users/users.ts";
@@ -24,6 +24,7 @@ export function createWorkerBridge(
   const resolver = createWorkerResolver(settings);
   const isStateless = settings.bridge === "stateless";
   const resumption = isStateless ? noResumption : settings.resumption;
+  const limits = settings.isOwnProcess ? processLimits : edgeLimits;
   const budget = isStateless ? settings.budget : endlessBudget;
   const { egress } = createUpstreams(settings.upstreams, {
     clock: workerClock,
@@ -45,7 +46,7 @@ export function createWorkerBridge(
     users,
     egress,
     connectTimeoutMs: settings.connectTimeoutMs,
-    hello: helloOf(edgeLimits, resumption, capabilitiesOf(egress), "workerd", place, budget),
+    hello: helloOf(limits, resumption, capabilitiesOf(egress), "workerd", place, budget),
     resumeMemory: resumption.resumeMemory,
   });
 }

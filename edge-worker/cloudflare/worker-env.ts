@@ -30,6 +30,8 @@ export interface WorkerSettings extends Omit<Outbound, "bind"> {
   readonly maxDials: number;
   /** What one carrier of the stateless bridge may use up. */
   readonly budget: CarrierBudget;
+  /** Whether `edgesocks` runs the Worker, in a process that has more memory than Cloudflare gives it. */
+  readonly isOwnProcess: boolean;
   /** False where the Worker runs on a machine without IPv6. */
   readonly hasIpv6: boolean;
   readonly resumption: Resumption;
@@ -77,6 +79,7 @@ export async function readSettings(env: WorkerEnv, log: Log): Promise<WorkerSett
         maxAge: variables.MAX_AGE_S * 1000,
         maxBytes: variables.MAX_MIB * MEBIBYTE,
       },
+      isOwnProcess: env.RUNNER !== undefined,
       hasIpv6: variables.HAS_IPV6,
       resumption: {
         resumeWindow: variables.RESUME_WINDOW_S,

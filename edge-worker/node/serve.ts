@@ -10,7 +10,7 @@ import { capabilitiesOf, type Egress } from "../egress/egress.ts";
 import { nodeOutbound, type Outbound } from "../egress/outbound.ts";
 import { createUpstreams, type Opened } from "../egress/upstream/create-upstreams.ts";
 import { parseUpstreams, type UpstreamEntries } from "../egress/upstream/upstream-settings.ts";
-import { helloOf, nodeLimits, type Resumption, resumptionDefaults } from "../limits.ts";
+import { helloOf, processLimits, type Resumption, resumptionDefaults } from "../limits.ts";
 import { Tally } from "../tally.ts";
 import { type Access, type AccessEntries, parseAccess } from "../users/access.ts";
 import { forgetfulStore } from "../users/usage.ts";
@@ -177,7 +177,7 @@ function createBridge(
     users,
     egress,
     connectTimeoutMs: options.connectTimeoutMs,
-    hello: helloOf(nodeLimits, resumption, capabilitiesOf(egress), "node", ""),
+    hello: helloOf(processLimits, resumption, capabilitiesOf(egress), "node", ""),
     resumeMemory: resumption.resumeMemory,
   });
 }

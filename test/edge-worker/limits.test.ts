@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import {
   edgeLimits,
   helloOf,
-  nodeLimits,
+  processLimits,
   noResumption,
   resumptionDefaults,
 } from "../../edge-worker/limits.ts";
@@ -31,10 +31,10 @@ describe("edgeLimits", () => {
   });
 });
 
-describe("nodeLimits", () => {
+describe("processLimits", () => {
   it("differ in nothing but the number of streams, for which a process has the memory", () => {
-    expect(nodeLimits).toEqual({ ...edgeLimits, maxStreams: nodeLimits.maxStreams });
-    expect(nodeLimits.maxStreams).toBeGreaterThan(10_000);
+    expect(processLimits).toEqual({ ...edgeLimits, maxStreams: processLimits.maxStreams });
+    expect(processLimits.maxStreams).toBeGreaterThan(10_000);
   });
 });
 

@@ -61,6 +61,15 @@ describe("readSettings()", () => {
     expect(settings?.access.users).toMatchObject(keys);
   });
 
+  it("takes the keys from its runner, and knows by that in whose process it is", async () => {
+    const RUNNER = { fetch: async () => Response.json({ keys }) };
+    const { settings } = await read({ RUNNER });
+    expect(settings).toMatchObject({ access: { users: keys }, isOwnProcess: true });
+    expect((await read({ EDGESOCKS_SECRET: secret })).settings).toMatchObject({
+      isOwnProcess: false,
+    });
+  });
+
   it.each<[string, Record<string, unknown>, RegExp]>([
     ["no key at all", {}, /exactly one of the secret EDGESOCKS_SECRET/],
     ["two places with keys", { EDGESOCKS_SECRET: secret, KEYS: namespaceOf(keys) }, /exactly one/],
