@@ -30,6 +30,8 @@ const FULL_MS = 8000;
  * with a whole millisecond here a ping beside downloads took twice as long, and these as long as ever.
  */
 const MIN_ROUND_TRIP_MS = 0.1;
+/** For a stream that has the carrier to itself: enough for each end to have something to do all the time. */
+const SOLE_ROUND_TRIP_MS = 1;
 /** A rate over less says more of the clock than of the network: on Workers it moves with I/O alone. */
 const MIN_SAMPLE_MS = 5;
 /** The way is another when its least round trip is longer by this. */
@@ -63,6 +65,7 @@ export class Flight {
   readonly #rate = new DeliveryRate();
   #max = 0;
   #limit = 0;
+  #soleLimit = 0;
   #offset = 0;
   #acknowledged = 0;
   #acknowledgedAt = 0;
@@ -101,6 +104,11 @@ export class Flight {
   /** Bytes that may be sent now; below 0 when the limit has come down. */
   get available(): number {
     return this.#limit - this.bytes;
+  }
+
+  /** The same for a stream behind which no other waits. */
+  get availableToOne(): number {
+    return this.#soleLimit - this.bytes;
   }
 
   /** The peer has said HELLO. */
@@ -176,17 +184,22 @@ export class Flight {
     this.#roundTripMs = minMs;
   }
 
-  get #wanted(): number {
+  #wanted(minRoundTripMs: number): number {
     const { best, isFlat } = this.#rate;
     if (best === 0) return FIRST_BYTES;
-    const product = best * this.#roundTripMs;
+    const product = best * Math.max(this.#roundTripMs, minRoundTripMs);
     if (this.#isDraining) return product * (product < DEEP_BYTES ? DRAINING_DEEP : DRAINING);
     const batch = Math.min(BATCH_BYTES, best * BATCH_MS + UNTIMED_BYTES);
     return product * (isFlat ? CRUISING : SEEKING) + batch;
   }
 
   #setLimit(): void {
-    this.#limit = Math.min(this.#max, Math.max(MIN_BYTES, Math.floor(this.#wanted)));
+    this.#limit = this.#bounded(this.#wanted(MIN_ROUND_TRIP_MS));
+    this.#soleLimit = this.#bounded(this.#wanted(SOLE_ROUND_TRIP_MS));
+  }
+
+  #bounded(bytes: number): number {
+    return Math.min(this.#max, Math.max(MIN_BYTES, Math.floor(bytes)));
   }
 }
 

@@ -5,10 +5,10 @@ import { ReceiveWindow } from "./credit.ts";
 const FAST_ROUND_TRIPS = 2;
 /**
  * For a shorter round trip it grows to this and no more: what takes the time on one machine are turns
- * of event loops, and more would only take the processor's caches, and let a keystroke wait.
+ * of event loops. It is what lets both ends of TLS work at once; more would only take memory.
  */
 const MIN_ROUND_TRIP_MS = 3;
-const NEAR_BYTES = 393_216;
+const NEAR_BYTES = 1_048_576;
 /** By which all such windows may have grown: 200 that stand still behind a burst are to hold little more than at first. */
 const NEAR_GROWTH_BYTES = 4_194_304;
 /** It shrinks for each time that half of it was not used, by whichever of these is longer. */

@@ -262,9 +262,8 @@ export class Outbox {
   }
 
   /** Payload bytes that may be put in flight now. */
-  get #room(): number {
-    const { available, bytes } = this.#flight;
-    return this.#host ? Math.min(available, roomToKeep(this.#host, bytes)) : available;
+  #room(available = this.#flight.available): number {
+    return this.#host ? Math.min(available, roomToKeep(this.#host, this.#flight.bytes)) : available;
   }
 
   #ackDue(): void {
@@ -302,16 +301,16 @@ export class Outbox {
   #isBacklogReady(): boolean {
     const frame = this.#backlog.peek();
     if (!frame || !this.#host) return false;
-    if (frame.type === FrameType.Data && frame.bytes.length > 0) return this.#room > 0;
+    if (frame.type === FrameType.Data && frame.bytes.length > 0) return this.#room() > 0;
     if (frame.type !== FrameType.Datagram || frame.bytes.length > this.#flight.max) return true;
-    return frame.bytes.length <= this.#room;
+    return frame.bytes.length <= this.#room();
   }
 
   #appendBacklog(writer: ByteWriter): void {
     while (this.#isBacklogReady() && writer.length < MESSAGE_BYTES) {
       const frame = this.#backlog.peek();
       if (!frame) return;
-      const room = this.#room;
+      const room = this.#room();
       if (frame.type === FrameType.Data && frame.bytes.length > room) {
         this.#append(writer, { ...frame, bytes: this.#backlog.cut(room) });
         continue;
@@ -349,12 +348,14 @@ export class Outbox {
   /** Stream bytes that may be sent now; 0 when nobody waits or something must be granted first. */
   #sendableBytes(): number {
     if (this.#scheduler.isEmpty || !this.#host) return 0;
-    return Math.max(0, Math.min(this.#room, this.#host.credit.available));
+    const { available, availableToOne } = this.#flight;
+    const room = this.#room(this.#scheduler.servesOne ? availableToOne : available);
+    return Math.max(0, Math.min(room, this.#host.credit.available));
   }
 
   /** The datagram that fits into what may be in flight now. */
   #nextDatagram(): DatagramFrame | undefined {
-    return this.#host ? this.#datagrams.peek(this.#room) : undefined;
+    return this.#host ? this.#datagrams.peek(this.#room()) : undefined;
   }
 
   /** Before stream bytes: a datagram that comes late is worth less. */

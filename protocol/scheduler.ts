@@ -16,6 +16,8 @@ const PROMPT_BYTES = 32_768;
 const SPAN_MS = 100;
 /** Prompt turns in a row after which a waiting bulk stream gets one. */
 const PROMPT_RUN = 8;
+/** Bytes after which a stream that was served alone counts as the only one. */
+const SOLE_BYTES = 1_048_576;
 
 /**
  * Whose turn it is to send. Streams that sent little of late (a keystroke, a request, a young
@@ -31,6 +33,14 @@ export class Scheduler<Entry extends { readonly turn: Turn }> {
   /** Bulk streams with a part of their quantum left. */
   readonly #unfinished: Entry[] = [];
   #run = 0;
+  /** Who was served last, and the bytes since somebody else was. */
+  #last: Turn | undefined;
+  #soleBytes = 0;
+
+  /** Nobody but one stream has been served for long: no other waits behind what it has in flight. */
+  get servesOne(): boolean {
+    return this.#soleBytes >= SOLE_BYTES;
+  }
 
   get isEmpty(): boolean {
     return this.#prompt.length === 0 && this.#isBulkEmpty;
@@ -72,5 +82,7 @@ export class Scheduler<Entry extends { readonly turn: Turn }> {
   served({ turn }: Entry, bytes: number): void {
     turn.bytes += bytes;
     turn.deficit = Math.max(0, turn.deficit - bytes);
+    this.#soleBytes = turn === this.#last ? this.#soleBytes + bytes : bytes;
+    this.#last = turn;
   }
 }

@@ -46,8 +46,8 @@ http {
       proxy_set_header Upgrade $http_upgrade;
       proxy_set_header Connection upgrade;
       proxy_read_timeout 300s;
-      proxy_buffer_size 64k;
-      proxy_buffers 8 64k;
+      proxy_buffer_size 256k;
+      proxy_buffers 4 256k;
     }
   }
 }

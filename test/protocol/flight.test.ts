@@ -171,6 +171,26 @@ describe("Flight", () => {
     );
   });
 
+  it("lets a stream without company have more in flight on one machine, and no more far away", () => {
+    for (const [roundTripMs, times] of [
+      [0.2, 2],
+      [20, 1],
+    ] as const) {
+      const clock = { time: 0 };
+      const flight = new Flight({ now: () => clock.time }, new RoundTrip());
+      flight.open(16_777_216);
+      for (let count = 1; count <= 100; count++) {
+        flight.advance(1_000_000 * roundTripMs);
+        flight.sent(1);
+        clock.time += roundTripMs;
+        flight.acknowledged(count * 1_000_000 * roundTripMs, count);
+      }
+      const { available, availableToOne } = flight;
+      if (times === 1) expect(availableToOne).toBe(available);
+      else expect(availableToOne).toBeGreaterThan(times * available);
+    }
+  });
+
   it("leaves no room in which a datagram waits for an ACK that is not due", () => {
     const clock = new FakeClock();
     const timer = new AckTimer(clock, () => {});

@@ -67,10 +67,10 @@ describe("GrowingWindow", () => {
     expect(slow.window.size).toBe(FIRST);
   });
 
-  it.each([0, 2.9])("grows to 384 KiB and no more for a round trip of %f ms", (roundTripMs) => {
+  it.each([0, 2.9])("grows to 1 MiB and no more for a round trip of %f ms", (roundTripMs) => {
     for (const [first, most] of [
-      [100_000, 393_216],
-      [400_000, 400_000],
+      [100_000, 1_048_576],
+      [1_100_000, 1_100_000],
     ] as const) {
       const near = new Peer(budgetOf(64_000_000), roundTripMs, first);
       near.rounds(50);
@@ -84,7 +84,7 @@ describe("GrowingWindow", () => {
     expect(peer.window.size).toBe(1_600_000);
     peer.roundTripMs = 1;
     peer.rounds(50);
-    expect([peer.window.size, peer.budget.taken]).toEqual([393_216, 293_216]);
+    expect([peer.window.size, peer.budget.taken]).toEqual([1_048_576, 948_576]);
   });
 
   it("stays where it is for a reader who never catches up", () => {

@@ -87,6 +87,19 @@ describe("Scheduler", () => {
     expect([whole.turn.deficit, cut.turn.deficit]).toEqual([65_536, 65_536]);
   });
 
+  it("knows that it serves one stream alone after a megabyte, until it serves another", () => {
+    const scheduler = new Scheduler<Entry>();
+    const [a, b] = [entry("a"), entry("b")];
+    for (let i = 0; i < 15; i++) scheduler.served(a, 65_536);
+    expect(scheduler.servesOne).toBe(false);
+    scheduler.served(a, 65_536);
+    expect(scheduler.servesOne).toBe(true);
+    scheduler.served(b, 1);
+    expect(scheduler.servesOne).toBe(false);
+    scheduler.served(a, 1_048_575);
+    expect(scheduler.servesOne).toBe(false);
+  });
+
   it("gives bulk streams the same bytes, whatever the network takes at once", () => {
     const rooms = fc.array(fc.integer({ min: 1, max: 200_000 }), {
       minLength: 200,
