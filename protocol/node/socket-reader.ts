@@ -106,8 +106,10 @@ function adoptInPlace(socket: Socket, handle: object, memory: ReadMemory): Socke
   if (typeof useBuffer !== "function" || !atBuffer || !atCallback || !atNext) {
     return readPlainly(socket);
   }
-  return new SocketReader(memory, ({ buffer, callback }) => {
+  return new SocketReader(memory, (onread) => {
+    const { buffer } = onread;
     const first = typeof buffer === "function" ? buffer() : buffer;
+    const callback: OnReadOpts["callback"] = (length, room) => onread.callback(length, room);
     Reflect.set(socket, atBuffer, first);
     Reflect.set(socket, atCallback, callback);
     Reflect.set(socket, atNext, buffer);

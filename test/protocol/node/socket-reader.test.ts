@@ -205,6 +205,32 @@ describe("adoptSocket()", () => {
   });
 });
 
+describe("adoptSocket() under TLS", () => {
+  it("has the same socket read into memory of ours, behind what waits", async () => {
+    const { socket, client } = await accepted();
+    Object.assign(socket, { encrypted: true });
+    socket.unshift(Buffer.from("hello "));
+    const memory = new ReadMemory();
+    const { end, rooms } = collect(adoptSocket(socket, memory));
+    client.end("world");
+    expect(String(await end)).toBe("hello world");
+    // This read was prepared before there was a taker.
+    expect(rooms).toContain(memory.shared.buffer);
+  });
+
+  it("reads in Node's own way where a handle takes no memory", async () => {
+    const { socket, client } = await accepted();
+    Object.assign(socket, { encrypted: true });
+    const handle: unknown = Reflect.get(socket, "_handle");
+    Object.defineProperty(handle, "useUserBuffer", { value: undefined });
+    const memory = new ReadMemory();
+    const { end, rooms } = collect(adoptSocket(socket, memory));
+    client.end("hello");
+    expect(String(await end)).toBe("hello");
+    expect(rooms).not.toContain(memory.shared.buffer);
+  });
+});
+
 describe("adoptSocket() of a socket that has nothing inside", () => {
   it("leaves it as it is", () => {
     const socket = new Socket();
