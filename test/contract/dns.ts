@@ -14,6 +14,7 @@ import { Admission } from "../../protocol/admission.ts";
 import { Capability } from "../../protocol/wire.ts";
 import { answerTo } from "../support/fake-resolver.ts";
 import { connectRawAgent, type RawAgent } from "../support/raw-agent.ts";
+import { skipGroup } from "../support/skip-group.ts";
 import { startTcpDnsServer, type TcpDnsServer } from "../support/tcp-dns-server.ts";
 import { openUdpStream } from "../support/udp-stream.ts";
 import type { StartEdge } from "./edge.ts";
@@ -33,7 +34,7 @@ export function describeDns(name: string, start: StartEdge, plain: Outbound): vo
     const host = loopbackHost();
     const resolver = parseAddress(host, 53);
     const missing = await missingPort(host);
-    if (missing !== undefined) return it.skip(`skips: ${missing}`, () => {});
+    if (missing !== undefined) return skipGroup(missing);
 
     let edge: RunningEdge;
     let agent: RawAgent;

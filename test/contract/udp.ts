@@ -17,6 +17,7 @@ import { certificatesMissing, makeCertificate } from "../support/certificate.ts"
 import { type Coturn, missingCoturn, startCoturn } from "../support/coturn.ts";
 import type { StartEdge } from "./edge.ts";
 import { connectRawAgent, type RawAgent } from "../support/raw-agent.ts";
+import { skipGroup } from "../support/skip-group.ts";
 import { readExactly } from "../support/socks-client.ts";
 import { patternOf, readAll } from "../support/stream-bytes.ts";
 import { openUdpStream } from "../support/udp-stream.ts";
@@ -64,7 +65,7 @@ export function describeUdp(name: string, start: StartEdge, plain: Outbound): vo
 
   describe(`${name}, UDP by coturn`, () => {
     const missing = missingCoturn();
-    if (missing !== undefined) return it.skip(`skips: ${missing}`, () => {});
+    if (missing !== undefined) return skipGroup(missing);
 
     let coturn: Coturn;
     let agent: RawAgent;
@@ -147,7 +148,7 @@ export function describeUdp(name: string, start: StartEdge, plain: Outbound): vo
 
   describe(`${name}, UDP by coturn and TLS`, () => {
     const missing = missingCoturn() ?? certificatesMissing;
-    if (missing !== undefined) return it.skip(`skips: ${missing}`, () => {});
+    if (missing !== undefined) return skipGroup(missing);
 
     const folder = mkdtempSync(join(tmpdir(), "edgesocks-turns-"));
     const [certFile, keyFile] = [join(folder, "cert.pem"), join(folder, "key.pem")];
@@ -195,7 +196,7 @@ export function describeUdp(name: string, start: StartEdge, plain: Outbound): vo
 
   describe(`${name}, a TURN server that cannot be used`, () => {
     const missing = missingCoturn();
-    if (missing !== undefined) return it.skip(`skips: ${missing}`, () => {});
+    if (missing !== undefined) return skipGroup(missing);
 
     let coturn: Coturn;
     beforeAll(async () => {
@@ -234,7 +235,7 @@ export function describeUdp(name: string, start: StartEdge, plain: Outbound): vo
 export function describeTurnBind(name: string, start: StartEdge, plain: Outbound): void {
   describe(`${name}, BIND by coturn`, () => {
     const missing = missingCoturn();
-    if (missing !== undefined) return it.skip(`skips: ${missing}`, () => {});
+    if (missing !== undefined) return skipGroup(missing);
 
     let edge: RunningEdge;
     let agent: RawAgent;

@@ -133,29 +133,28 @@ describe("Flight", () => {
     const roundTrip = new RoundTrip();
     const flight = new Flight({ now: () => clock.time }, roundTrip);
     flight.open(16_777_216);
-    flight.sent(1);
-    clock.time = 50;
-    flight.acknowledged(0, 1);
-    flight.advance(100);
-    flight.sent(1);
-    clock.time = 100;
-    flight.acknowledged(100, 2);
+    const send = (bytes: number): void => {
+      flight.advance(bytes);
+      flight.sent(1);
+    };
+    const acknowledge = (time: number, received: number, frames: number): void => {
+      clock.time = time;
+      flight.acknowledged(received, frames);
+    };
+    send(0);
+    acknowledge(50, 0, 1);
+    send(100);
+    acknowledge(100, 100, 2);
     // A message with payload, its ACK about to come, and then one with nothing but a FIN.
-    flight.advance(100);
-    flight.sent(1);
-    clock.time = 149;
-    flight.acknowledged(100, 2);
-    flight.sent(1);
-    flight.advance(100);
-    flight.sent(1);
-    flight.sent(1);
-    clock.time = 150;
-    flight.acknowledged(200, 3);
-    flight.sent(1);
-    clock.time = 151;
-    flight.acknowledged(200, 3);
-    clock.time = 199;
-    flight.acknowledged(300, 5);
+    send(100);
+    acknowledge(149, 100, 2);
+    send(0);
+    send(100);
+    send(0);
+    acknowledge(150, 200, 3);
+    send(0);
+    acknowledge(151, 200, 3);
+    acknowledge(199, 300, 5);
     expect(roundTrip.minMs).toBe(50);
   });
 
