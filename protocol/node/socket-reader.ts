@@ -107,12 +107,12 @@ function adoptInPlace(socket: Socket, handle: object, memory: ReadMemory): Socke
     return readPlainly(socket);
   }
   return new SocketReader(memory, (onread) => {
-    const { buffer } = onread;
-    const first = typeof buffer === "function" ? buffer() : buffer;
+    const next = typeof onread.buffer === "function" ? onread.buffer : null;
+    const first = next?.() ?? onread.buffer;
     const callback: OnReadOpts["callback"] = (length, room) => onread.callback(length, room);
     Reflect.set(socket, atBuffer, first);
     Reflect.set(socket, atCallback, callback);
-    Reflect.set(socket, atNext, buffer);
+    Reflect.set(socket, atNext, next);
     Reflect.apply(useBuffer, handle, [first]);
     return socket;
   });
