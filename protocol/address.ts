@@ -62,7 +62,9 @@ export function formatAddress({ kind, host, port }: Address): string {
 /** The canonical host of 4 or 16 octets. */
 export function hostOfOctets(octets: Uint8Array): Host {
   // The form of nearly all addresses, for which no parser is needed.
-  if (octets.length === IPV4_LENGTH) return { kind: "ipv4", host: octets.join(".") };
+  if (octets.length === IPV4_LENGTH) {
+    return { kind: "ipv4", host: `${octets[0]}.${octets[1]}.${octets[2]}.${octets[3]}` };
+  }
   return { kind: "ipv6", host: new ipaddr.IPv6([...octets]).toRFC5952String() };
 }
 
@@ -77,7 +79,8 @@ export function hostOfOctets(octets: Uint8Array): Host {
 export function encodeAddress(writer: ByteWriter, address: Address): void {
   switch (address.kind) {
     case "ipv4":
-      writer.u8(AddressType.Ipv4).bytes(quadOf(address.host));
+      writer.u8(AddressType.Ipv4);
+      for (const octet of address.host.split(".")) writer.u8(Number(octet));
       break;
     case "ipv6":
       writer.u8(AddressType.Ipv6).bytes(octetsOf(address.host));
@@ -128,11 +131,6 @@ function canonicalOrUndefined(name: string): Host | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** The octets of a canonical dotted quad. */
-function quadOf(host: string): Uint8Array {
-  return Uint8Array.from(host.split("."), Number);
 }
 
 function octetsOf(host: string): Uint8Array {

@@ -69,6 +69,17 @@ export class Carriers {
     return bytes;
   }
 
+  /** The shortest round trip of those that are live; undefined before any was measured. Asked as often. */
+  get roundTripMs(): number | undefined {
+    let least: number | undefined;
+    for (const { roundTripMs } of this.#links.keys()) {
+      if (roundTripMs !== undefined && (least === undefined || roundTripMs < least)) {
+        least = roundTripMs;
+      }
+    }
+    return least;
+  }
+
   /** Payload bytes that those that are live have carried, both ways. */
   get carried(): number {
     return this.live.reduce((sum, { load }) => sum + load.sent + load.received, 0);

@@ -28,35 +28,40 @@ export interface RelayTotals {
 }
 
 /** Joins two channels until both directions have ended. One failure aborts both and rejects. */
-export async function relay(
+export function relay(
   left: ByteChannel,
   right: ByteChannel,
   totals: RelayTotals = { leftToRight: 0, rightToLeft: 0 },
 ): Promise<RelayTotals> {
-  // A pump that waits for one side to take bytes does not hear that the other has broken.
-  const failure = Promise.withResolvers<never>();
-  for (const side of [left, right]) side.onceFailed(failure.reject);
-  const pumps = Promise.all([
-    pump(left, right, (bytes) => (totals.leftToRight += bytes)),
-    pump(right, left, (bytes) => (totals.rightToLeft += bytes)),
-  ]);
-  try {
-    await Promise.race([pumps, failure.promise]);
-    return totals;
-  } catch (error) {
-    for (const side of [left, right]) side.abort(error);
-    throw error;
-  }
+  return new Promise((resolve, reject) => {
+    let running = 2;
+    const ended = (): void => {
+      if (--running === 0) resolve(totals);
+    };
+    const failed = (error: unknown): void => {
+      if (running === 0) return;
+      running = 0;
+      left.abort(error);
+      right.abort(error);
+      reject(error);
+    };
+    // A pump that waits for one side to take bytes does not hear that the other has broken.
+    left.onceFailed(failed);
+    right.onceFailed(failed);
+    pump(left, right, totals, "leftToRight").then(ended, failed);
+    pump(right, left, totals, "rightToLeft").then(ended, failed);
+  });
 }
 
 async function pump(
   source: ByteChannel,
   sink: ByteChannel,
-  count: (bytes: number) => void,
+  totals: RelayTotals,
+  way: keyof RelayTotals,
 ): Promise<void> {
   for (let chunk = await source.read(); chunk !== null; chunk = await source.read()) {
     // Counted before the write: a sink may detach or reuse the chunk's memory.
-    count(chunk.length);
+    totals[way] += chunk.length;
     await sink.write(chunk);
   }
   await sink.end();

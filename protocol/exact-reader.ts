@@ -1,10 +1,14 @@
 import type { ByteChannel } from "./channel.ts";
 import { HandshakeError } from "./errors.ts";
 
+const NOTHING = new Uint8Array();
+
 /** Reads exact lengths and keeps what it over-read, so that pipelined bytes are never lost. */
 export class ExactReader {
   readonly #channel: ByteChannel;
-  #buffer: Uint8Array = new Uint8Array();
+  #buffer: Uint8Array = NOTHING;
+  /** How much of the buffer has been given out. */
+  #at = 0;
 
   constructor(channel: ByteChannel) {
     this.#channel = channel;
@@ -12,45 +16,28 @@ export class ExactReader {
 
   /** Bytes that came behind the last ones asked for. */
   get rest(): Uint8Array {
-    return this.#buffer;
+    return this.#at === this.#buffer.length ? NOTHING : this.#buffer.subarray(this.#at);
   }
 
   /** The next byte, which stays where it is. */
   async peek(): Promise<number> {
-    await this.#fill(1);
-    return this.#buffer[0] ?? 0;
+    await this.fill(1);
+    return this.#buffer[this.#at] ?? 0;
   }
 
   async exactly(length: number): Promise<Uint8Array> {
-    await this.#fill(length);
-    return this.takeNow(length) ?? new Uint8Array();
+    if (!this.has(length)) await this.fill(length);
+    return this.take(length);
   }
 
-  /** The same of what has been read already; undefined when that is less. */
-  takeNow(length: number): Uint8Array | undefined {
-    if (this.#buffer.length < length) return undefined;
-    const head = this.#buffer.subarray(0, length);
-    this.#buffer = this.#buffer.subarray(length);
-    return head;
+  /** Whether so many bytes have been read and not been taken. */
+  has(length: number): boolean {
+    return this.#buffer.length - this.#at >= length;
   }
 
-  /** All up to and with the first `mark`, which must end within `limit` bytes. */
-  async through(mark: Uint8Array, limit: number): Promise<Uint8Array> {
-    for (let from = 0; ;) {
-      const end = endOf(mark, this.#buffer, from);
-      if ((end ?? this.#buffer.length) > limit) {
-        const text = `Cannot finish the handshake: it is longer than ${limit} bytes`;
-        throw new HandshakeError("ERR_HANDSHAKE", text);
-      }
-      if (end !== undefined) return this.exactly(end);
-      // A mark may begin at the end of one chunk and go on in the next.
-      from = Math.max(0, this.#buffer.length - mark.length + 1);
-      await this.#fill(this.#buffer.length + 1);
-    }
-  }
-
-  async #fill(length: number): Promise<void> {
-    while (this.#buffer.length < length) {
+  /** Reads until it has so many. @throws HandshakeError when the far side ends before */
+  async fill(length: number): Promise<void> {
+    while (!this.has(length)) {
       const chunk = await this.#channel.read();
       if (!chunk) {
         throw new HandshakeError(
@@ -58,7 +45,37 @@ export class ExactReader {
           "Cannot finish the handshake: the other side left",
         );
       }
-      this.#buffer = concat(this.#buffer, chunk);
+      // The channel may use the chunk's memory again.
+      this.#buffer = concat(this.rest, chunk);
+      this.#at = 0;
+    }
+  }
+
+  /** The next byte of those that it has; 0 when it has none. */
+  u8(): number {
+    return this.#buffer[this.#at++] ?? 0;
+  }
+
+  /** So many of those that it has. Copied: a view of a few costs memory outside of V8's heap. */
+  take(length: number): Uint8Array {
+    const start = this.#at;
+    this.#at = Math.min(start + length, this.#buffer.length);
+    return this.#buffer.slice(start, this.#at);
+  }
+
+  /** All up to and with the first `mark`, which must end within `limit` bytes. */
+  async through(mark: Uint8Array, limit: number): Promise<Uint8Array> {
+    for (let from = 0; ;) {
+      const { rest } = this;
+      const end = endOf(mark, rest, from);
+      if ((end ?? rest.length) > limit) {
+        const text = `Cannot finish the handshake: it is longer than ${limit} bytes`;
+        throw new HandshakeError("ERR_HANDSHAKE", text);
+      }
+      if (end !== undefined) return this.exactly(end);
+      // A mark may begin at the end of one chunk and go on in the next.
+      from = Math.max(0, rest.length - mark.length + 1);
+      await this.fill(rest.length + 1);
     }
   }
 }
@@ -72,6 +89,7 @@ function endOf(mark: Uint8Array, bytes: Uint8Array, from: number): number | unde
 }
 
 function concat(left: Uint8Array, right: Uint8Array): Uint8Array {
+  if (left.length === 0) return right.slice();
   const joined = new Uint8Array(left.length + right.length);
   joined.set(left);
   joined.set(right, left.length);

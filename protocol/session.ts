@@ -4,7 +4,7 @@ import type { Cancel } from "./clock.ts";
 import { ReceiveWindow, SendWindow } from "./credit.ts";
 import { CarrierError, ProtocolError, StreamError } from "./errors.ts";
 import type { Frame } from "./frame.ts";
-import { GrowingWindow, GrowthBudget } from "./growing-window.ts";
+import { GrowingWindow, type GrowingWindowOptions, GrowthBudget } from "./growing-window.ts";
 import type { Hello } from "./hello.ts";
 import type { Link, LinkHost } from "./link.ts";
 import { PayloadMemory } from "./payload-memory.ts";
@@ -43,7 +43,7 @@ export class Session implements LinkHost {
   readonly #carriers: Carriers;
   readonly #streams = new Map<number, Entry>();
   readonly #window: ReceiveWindow;
-  readonly #budget: GrowthBudget;
+  readonly #windowOptions: GrowingWindowOptions;
   readonly #memory: PayloadMemory;
   readonly #ids: StreamIds;
   readonly #resumeMemory: number;
@@ -60,7 +60,11 @@ export class Session implements LinkHost {
     this.#memory = options.memory ?? new PayloadMemory();
     this.credit = new SendWindow(remote.sessionWindow);
     this.#window = new ReceiveWindow(local.sessionWindow);
-    this.#budget = new GrowthBudget(local.sessionWindow, () => this.#window.held);
+    this.#windowOptions = {
+      clock: options.clock,
+      budget: new GrowthBudget(local.sessionWindow, () => this.#window.held),
+      roundTripMs: () => this.roundTripMs,
+    };
     // An agent that does not number its carriers cannot say which of them it has lost.
     const isNumbered = !options.accept || remote.carrier > 0;
     this.#resumeWindowMs = isNumbered
@@ -104,9 +108,7 @@ export class Session implements LinkHost {
 
   /** The shortest round trip of its links, by their last pings; undefined before the first. */
   get roundTripMs(): number | undefined {
-    const all = this.#carriers.live.map((link) => link.roundTripMs ?? Infinity);
-    const least = Math.min(...all);
-    return least === Infinity ? undefined : least;
+    return this.#carriers.roundTripMs;
   }
 
   get remote(): Hello {
@@ -335,10 +337,8 @@ export class Session implements LinkHost {
   }
 
   #add(id: number, link: Link): Stream {
-    const { clock, local, remote } = this.#options;
-    const roundTripMs = (): number | undefined => this.#streams.get(id)?.link.roundTripMs;
-    const options = { clock, budget: this.#budget, roundTripMs };
-    const window = new GrowingWindow(local.streamWindow, options);
+    const { local, remote } = this.#options;
+    const window = new GrowingWindow(local.streamWindow, this.#windowOptions);
     const sendCredit = remote.streamWindow;
     const stream = new Stream({ id, port: link, sendCredit, window, memory: this.#memory });
     this.#streams.set(id, { stream, window, link });

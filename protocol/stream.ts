@@ -69,13 +69,13 @@ export class Stream implements ByteChannel {
     this.#receiving = new ReceiveHalf(window, memory, (bytes) => this.#port.consumed(bytes));
   }
 
-  async read(): Promise<Uint8Array | null> {
+  read(): Promise<Uint8Array | null> {
     const chunk = this.#receiving.read();
     if (this.#receiving.isGrantDue) this.#port.grantDue(this);
     return chunk;
   }
 
-  async write(chunk: Uint8Array): Promise<void> {
+  write(chunk: Uint8Array): Promise<void> {
     const taken = this.#sending.write(chunk);
     if (this.#sending.sendable > 0) this.#port.ready(this);
     return taken;

@@ -111,7 +111,7 @@ export class FrontDoor {
     let cancelTimer = expireAfter(handshakeTimeoutMs);
     try {
       if (isMethodLetter(await reader.peek()) && hasHttp) return undefined;
-      const [version = -1] = await reader.exactly(1);
+      const version = reader.u8();
       if (version === SOCKS4_VERSION) {
         cancelTimer();
         cancelTimer = expireAfter(Math.min(handshakeTimeoutMs, SOCKS4_TIMEOUT_MS));

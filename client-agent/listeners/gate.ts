@@ -16,16 +16,56 @@ export interface GateSettings {
 }
 
 /** A client's visit to the port. */
-export interface Visit {
+export class Visit {
   /** Whether the list lets it in; a client that it refuses need not be asked for its password. */
   readonly isAllowed: boolean;
+  readonly #host: string;
+  readonly #crowd: Crowd;
+  readonly #stopWaiting: () => void;
+  #goOut: (() => void) | undefined;
+  #isRefused = false;
+  #isCrowdedOut = false;
+
+  constructor(
+    host: string,
+    isAllowed: boolean,
+    { waitingRoom, crowd }: { waitingRoom: WaitingRoom; crowd: Crowd },
+    crowdOut: () => void,
+  ) {
+    this.#host = host;
+    this.isAllowed = isAllowed;
+    this.#crowd = crowd;
+    this.#stopWaiting = waitingRoom.take(host, () => {
+      this.#isCrowdedOut = true;
+      crowdOut();
+    });
+  }
+
   /** Whether enter() has said that it is not served. */
-  readonly isRefused: boolean;
-  readonly isCrowdedOut: boolean;
+  get isRefused(): boolean {
+    return this.#isRefused;
+  }
+
+  get isCrowdedOut(): boolean {
+    return this.#isCrowdedOut;
+  }
+
   /** The client has made its request. Gives why it is not served; undefined when it is. */
-  readonly enter: () => FailureReason | undefined;
+  enter(): FailureReason | undefined {
+    this.#stopWaiting();
+    if (this.#goOut) return undefined;
+    if (this.isAllowed) this.#goOut = this.#crowd.enter(this.#host);
+    this.#isRefused = this.#goOut === undefined;
+    if (this.#goOut) return undefined;
+    return this.isAllowed ? "general" : "denied";
+  }
+
   /** The client has gone. */
-  readonly leave: () => void;
+  leave(): void {
+    this.#stopWaiting();
+    this.#goOut?.();
+    this.#goOut = undefined;
+  }
 }
 
 /**
@@ -50,34 +90,8 @@ export class Gate {
   arrive(host: string, crowdOut: () => void): Visit {
     const { allow } = this.#settings;
     const isAllowed = allow.length === 0 || allow.some((range) => isWithin(host, range));
-    const state = { isRefused: false, isCrowdedOut: false };
-    let goOut: (() => void) | undefined;
-    const stopWaiting = this.#waitingRoom.take(host, () => {
-      state.isCrowdedOut = true;
-      crowdOut();
-    });
-    return {
-      isAllowed,
-      get isRefused() {
-        return state.isRefused;
-      },
-      get isCrowdedOut() {
-        return state.isCrowdedOut;
-      },
-      enter: () => {
-        stopWaiting();
-        if (goOut) return undefined;
-        if (isAllowed) goOut = this.#crowd.enter(host);
-        state.isRefused = goOut === undefined;
-        if (goOut) return undefined;
-        return isAllowed ? "general" : "denied";
-      },
-      leave: () => {
-        stopWaiting();
-        goOut?.();
-        goOut = undefined;
-      },
-    };
+    const places = { waitingRoom: this.#waitingRoom, crowd: this.#crowd };
+    return new Visit(host, isAllowed, places, crowdOut);
   }
 }
 

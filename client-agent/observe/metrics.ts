@@ -5,10 +5,12 @@ import { EdgesocksError, type FailureReason } from "../../protocol/errors.ts";
 /** What an agent counts. `text()` is the Prometheus exposition format. */
 export class Metrics {
   readonly #registry = new Registry();
-  readonly #clients = this.#gauge("edgesocks_clients", "Connections of local clients now");
-  readonly #streams = this.#gauge("edgesocks_streams", "Streams through the edge now");
-  readonly #edge = this.#gauge("edgesocks_edge_up", "Sessions with the edge now");
-  readonly #opened = this.#counter("edgesocks_streams_opened_total", "Streams opened");
+  /** What each client changes is plain numbers: they are read when somebody asks. */
+  readonly #bytes: RelayTotals = { leftToRight: 0, rightToLeft: 0 };
+  #clients = 0;
+  #streams = 0;
+  #opened = 0;
+  #edges = 0;
   readonly #turnedAway = this.#counter(
     "edgesocks_clients_failed_total",
     "Clients whose handshake or connection failed, by error code",
@@ -24,13 +26,38 @@ export class Metrics {
     "Carriers lost or not had, by error code",
     "code",
   );
-  readonly #bytes = this.#counter("edgesocks_bytes_total", "Bytes of ended streams", "direction");
-
   readonly #datagrams = this.#counter(
     "edgesocks_datagrams_dropped_total",
     "Datagrams dropped as too many waited, by direction",
     "direction",
   );
+
+  constructor() {
+    this.#gauge("edgesocks_clients", "Connections of local clients now", () => this.#clients);
+    this.#gauge("edgesocks_streams", "Streams through the edge now", () => this.#streams);
+    this.#gauge("edgesocks_edge_up", "Sessions with the edge now", () => this.#edges);
+    const registers = [this.#registry];
+    const opened: Counter = new Counter({
+      name: "edgesocks_streams_opened_total",
+      help: "Streams opened",
+      registers,
+      collect: () => {
+        opened.reset();
+        opened.inc(this.#opened);
+      },
+    });
+    const bytes: Counter = new Counter({
+      name: "edgesocks_bytes_total",
+      help: "Bytes of ended streams",
+      labelNames: ["direction"],
+      registers,
+      collect: () => {
+        bytes.reset();
+        bytes.inc({ direction: "up" }, this.#bytes.leftToRight);
+        bytes.inc({ direction: "down" }, this.#bytes.rightToLeft);
+      },
+    });
+  }
 
   get contentType(): string {
     return this.#registry.contentType;
@@ -41,11 +68,11 @@ export class Metrics {
   }
 
   clientCame(): void {
-    this.#clients.inc();
+    this.#clients++;
   }
 
   clientLeft(): void {
-    this.#clients.dec();
+    this.#clients--;
   }
 
   clientFailed(error: unknown): void {
@@ -57,14 +84,14 @@ export class Metrics {
   }
 
   streamOpened(): void {
-    this.#opened.inc();
-    this.#streams.inc();
+    this.#opened++;
+    this.#streams++;
   }
 
   streamClosed({ leftToRight, rightToLeft }: RelayTotals): void {
-    this.#streams.dec();
-    this.#bytes.inc({ direction: "up" }, leftToRight);
-    this.#bytes.inc({ direction: "down" }, rightToLeft);
+    this.#streams--;
+    this.#bytes.leftToRight += leftToRight;
+    this.#bytes.rightToLeft += rightToLeft;
   }
 
   datagramDropped(direction: "up" | "down"): void {
@@ -72,15 +99,16 @@ export class Metrics {
   }
 
   edgeUp(isUp: boolean): void {
-    this.#edge.inc(isUp ? 1 : -1);
+    this.#edges += isUp ? 1 : -1;
   }
 
   carrierFailed(error: unknown): void {
     this.#carriers.inc({ code: codeOf(error) });
   }
 
-  #gauge(name: string, help: string): Gauge {
-    return new Gauge({ name, help, registers: [this.#registry] });
+  #gauge(name: string, help: string, read: () => number): void {
+    const registers = [this.#registry];
+    const gauge: Gauge = new Gauge({ name, help, registers, collect: () => gauge.set(read()) });
   }
 
   #counter(name: string, help: string, ...labelNames: string[]): Counter {

@@ -15,25 +15,50 @@ export async function withDeadline<Result>(
 ): Promise<Result> {
   signal.throwIfAborted();
   const ending = new AbortController();
-  const ended = Promise.withResolvers<never>();
-  const end = (reason: unknown): void => {
-    ending.abort(reason);
-    ended.reject(reason);
-  };
-  const cancelTimer = clock.after(milliseconds, () => {
-    const seconds = milliseconds / 1000;
-    end(new StreamError("timed-out", `Cannot connect: no answer within ${seconds} s`));
-  });
-  const forward = (): void => end(signal.reason);
+  const forward = (): void => ending.abort(signal.reason);
   signal.addEventListener("abort", forward);
-  const result = attempt(ending.signal);
   try {
-    return await Promise.race([result, ended.promise]);
-  } catch (error) {
-    result.then(discard, () => {});
-    throw error;
+    return await endWithin(clock, milliseconds, ending, attempt, discard);
   } finally {
-    cancelTimer();
     signal.removeEventListener("abort", forward);
   }
+}
+
+/** The same for an `ending` that is of this one attempt, and may be aborted by others, too. */
+export function endWithin<Result>(
+  clock: Clock,
+  milliseconds: number,
+  ending: AbortController,
+  attempt: (signal: AbortSignal) => Promise<Result>,
+  discard: (late: Result) => void,
+): Promise<Result> {
+  const { signal } = ending;
+  if (signal.aborted) return Promise.reject(signal.reason);
+  return new Promise((resolve, reject) => {
+    const cancelTimer = clock.after(milliseconds, () => {
+      const seconds = milliseconds / 1000;
+      ending.abort(new StreamError("timed-out", `Cannot connect: no answer within ${seconds} s`));
+    });
+    const end = (): void => {
+      cancelTimer();
+      reject(signal.reason);
+    };
+    signal.addEventListener("abort", end);
+    const settle = (): void => {
+      cancelTimer();
+      signal.removeEventListener("abort", end);
+    };
+    attempt(signal).then(
+      (result) => {
+        if (signal.aborted) return discard(result);
+        settle();
+        resolve(result);
+      },
+      (error: unknown) => {
+        if (signal.aborted) return;
+        settle();
+        reject(error);
+      },
+    );
+  });
 }

@@ -51,13 +51,14 @@ export class DialQueue {
     signal.throwIfAborted();
     if (this.#mayStart(caller)) this.#count(caller, 1);
     else await this.#turn(caller, signal);
-    const held: Promise<unknown>[] = [];
+    let held: Promise<unknown> | undefined;
     try {
       // While the turn was on its way, say.
       signal.throwIfAborted();
-      return await dial((until) => void held.push(until));
+      return await dial((until) => (held = Promise.allSettled([held, until])));
     } finally {
-      void Promise.allSettled(held).then(() => this.#release(caller));
+      if (held) void held.then(() => this.#release(caller));
+      else this.#release(caller);
     }
   }
 

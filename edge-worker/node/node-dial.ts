@@ -35,8 +35,8 @@ export function dialAddress(
       reject(failureOf("connect", cause));
     };
     signal.addEventListener("abort", cancel);
-    socket.once("error", fail);
-    socket.once("connect", () => {
+    socket.on("error", fail);
+    socket.on("connect", () => {
       signal.removeEventListener("abort", cancel);
       socket.off("error", fail);
       resolve({ channel: new TcpChannel(reading), bound: boundOf(socket) });

@@ -1,7 +1,7 @@
 import { relay } from "../../protocol/channel.ts";
 import { StreamError } from "../../protocol/errors.ts";
 import { isAnybody } from "../egress/egress.ts";
-import { type Service, signalOf, unsupported } from "./service.ts";
+import { endingOf, type Service, unsupported } from "./service.ts";
 
 /** How long the expected peer may take to connect. */
 const BIND_TIMEOUT_MS = 120_000;
@@ -13,9 +13,7 @@ export const serveBind: Service = async ({ stream, address }, context) => {
   const policy = tenant.policyFor("bind");
   // "Anybody" is no target: then the policy is asked about whoever comes.
   if (!isAnybody(address)) policy(address);
-  const ending = new AbortController();
-  const gone = signalOf(stream);
-  gone.addEventListener("abort", () => ending.abort(gone.reason));
+  const ending = endingOf(stream);
   const cancelTimer = clock.after(BIND_TIMEOUT_MS, () => {
     const text = `Cannot bind: nobody connected within ${BIND_TIMEOUT_MS / 1000} s`;
     ending.abort(new StreamError("timed-out", text));

@@ -1,8 +1,8 @@
 import type { IncomingStream } from "../../protocol/session.ts";
 import type { Address } from "../../protocol/address.ts";
 import { StreamError } from "../../protocol/errors.ts";
-import { withDeadline } from "../egress/deadline.ts";
-import { type Service, type ServiceContext, signalOf, unsupported } from "./service.ts";
+import { endWithin } from "../egress/deadline.ts";
+import { endingOf, type Service, type ServiceContext, unsupported } from "./service.ts";
 
 /** RESOLVE: answers with the first address of a name (Tor's socks-extensions). */
 export const serveResolve: Service = (incoming, context) => {
@@ -38,9 +38,9 @@ async function answer(
   { caller, clock, connectTimeoutMs, lookups }: ServiceContext,
   look: () => Promise<Address>,
 ): Promise<void> {
-  const lookInTurn = (ending: AbortSignal): Promise<Address> => lookups.run(caller, ending, look);
-  const signal = signalOf(stream);
-  stream.confirm(await withDeadline(clock, connectTimeoutMs, signal, lookInTurn, () => {}));
+  const lookInTurn = (signal: AbortSignal): Promise<Address> => lookups.run(caller, signal, look);
+  const ending = endingOf(stream);
+  stream.confirm(await endWithin(clock, connectTimeoutMs, ending, lookInTurn, () => {}));
   await stream.end();
   while ((await stream.read()) !== null);
 }

@@ -39,11 +39,11 @@ export function takenBack(): StreamError {
   return new StreamError("cancelled", "The agent took the stream back");
 }
 
-/** A signal that aborts when the stream fails: whoever works for it stops. */
-export function signalOf(stream: Stream): AbortSignal {
+/** Aborts when the stream fails: whoever works for it stops. */
+export function endingOf(stream: Stream): AbortController {
   const ending = new AbortController();
   stream.onceFailed(() => ending.abort(takenBack()));
-  return ending.signal;
+  return ending;
 }
 
 /** What a service throws when the platform cannot do it. */

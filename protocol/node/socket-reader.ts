@@ -39,6 +39,11 @@ export class SocketReader {
     this.socket.resume();
   }
 
+  /** The socket has closed: there is nothing more to take. */
+  end(): void {
+    this.#taker = undefined;
+  }
+
   /** Gives the socket to somebody else: what is read from now on are its "data" events. */
   release(): Socket {
     this.socket.off("data", this.#onData);

@@ -12,8 +12,8 @@ const ranges = (...texts: string[]) => texts.map((text) => ipaddr.parseCIDR(text
 
 /** A client that comes and makes its request: what it is told, and how it leaves. */
 function visit(gate: Gate, host: string) {
-  const { enter, leave } = gate.arrive(host, () => {});
-  return { refusal: enter(), leave };
+  const client = gate.arrive(host, () => {});
+  return { refusal: client.enter(), leave: () => client.leave() };
 }
 
 describe("Gate.arrive()", () => {
