@@ -10,6 +10,11 @@ export interface Clock {
   after(milliseconds: number, callback: () => void): Cancel;
   /** Runs `callback` once what is ready in this turn of the event loop has been handled. */
   defer(callback: () => void): void;
+  /**
+   * The same once other events that are ready have been handled as well. Absent where one turn is
+   * for all of them.
+   */
+  readonly gather?: (callback: () => void) => void;
 }
 
 /** Resolves after `milliseconds`, or at once when `signal` aborts: look at it to tell which. */

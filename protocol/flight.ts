@@ -26,8 +26,9 @@ const DEEP_BYTES = 1_048_576;
 /** How long a carrier may be full before that; it takes about a round trip. */
 const FULL_MS = 8000;
 /**
- * A coarse clock shows no shorter round trip. On one machine it is a matter of turns of event loops:
- * with a whole millisecond here a ping beside downloads took twice as long, and these as long as ever.
+ * No round trip counts as shorter, such as one that is over before a coarse clock has moved. On one
+ * machine it is a matter of turns of event loops: with a whole millisecond here a ping beside downloads
+ * took twice as long, and these as long as ever.
  */
 const MIN_ROUND_TRIP_MS = 0.1;
 /** For a stream that has the carrier to itself: enough for each end to have something to do all the time. */
@@ -177,8 +178,7 @@ export class Flight {
 
   #time(marker: Marker, now: number): void {
     marker.isTimed = true;
-    // No time at all is a clock that stood still: it says nothing of the network.
-    if (now > marker.sentAt) this.#roundTrip.add(now - marker.sentAt, now);
+    this.#roundTrip.add(now - marker.sentAt, now);
     const minMs = Math.max(this.#roundTrip.minMs ?? 0, MIN_ROUND_TRIP_MS);
     if (minMs > this.#roundTripMs * LONGER) this.#rate.restart();
     this.#roundTripMs = minMs;

@@ -6,6 +6,7 @@ import { HEAD_ROOM } from "./carrier.ts";
 import type { Clock } from "./clock.ts";
 import type { SendWindow } from "./credit.ts";
 import { DatagramQueue } from "./datagram-queue.ts";
+import { Departure } from "./departure.ts";
 import { Flight } from "./flight.ts";
 import { appendFrame, type Frame, isSessionFrame } from "./frame.ts";
 import type { Hello } from "./hello.ts";
@@ -38,6 +39,8 @@ export interface OutboxActions {
 
 /** Control frames that may wait for one turn of the event loop; beyond it the peer is flooding us. */
 const MAX_CONTROL_FRAMES = 65_536;
+/** Stream bytes that need not wait for others to go with. */
+const WORTH_A_MESSAGE = 4096;
 /** A message below this share of its memory is copied out of it, to be kept. */
 const PINNED_SHARE = 4;
 
@@ -62,8 +65,8 @@ export class Outbox {
   #host: OutboxHost | undefined;
   #arrivals = new Arrivals(0);
   readonly #ackTimer: AckTimer;
+  readonly #departure: Departure;
   #isAckLate = false;
-  #isFlushDue = false;
   #isSessionGrantDue = false;
   #isStopped = false;
   /** Frames of the session in the message that is being written. */
@@ -74,6 +77,7 @@ export class Outbox {
     this.#flight = new Flight(clock, roundTrip);
     this.#actions = actions;
     this.#ackTimer = new AckTimer(clock, () => this.#ackDue());
+    this.#departure = new Departure(clock, () => this.flush());
     this.#datagrams = new DatagramQueue(datagramBytes);
   }
 
@@ -96,14 +100,14 @@ export class Outbox {
   sayHello(hello: Hello): void {
     this.#arrivals = new Arrivals(hello.carrierWindow);
     this.#own.unshift({ type: FrameType.Hello, hello });
-    this.#flushSoon();
+    this.#departure.soon();
   }
 
   /** The peer has said HELLO: streams may send, up to `carrierWindow` bytes ahead of its ACKs. */
   open(host: OutboxHost, carrierWindow: number): void {
     this.#host = host;
     this.#flight.open(carrierWindow);
-    this.#flushSoon();
+    this.#departure.soon();
   }
 
   /** The carrier is gone: what is queued from now on waits for whoever takes over. */
@@ -116,7 +120,7 @@ export class Outbox {
   control(frame: Frame): boolean {
     const queue = isSessionFrame(frame) ? this.#control : this.#own;
     queue.push(frame);
-    this.#flushSoon();
+    this.#departure.together();
     return queue.length <= MAX_CONTROL_FRAMES;
   }
 
@@ -127,12 +131,13 @@ export class Outbox {
 
   ready(stream: Stream): void {
     this.#scheduler.add(stream, this.#clock.now());
-    this.#flushSoon();
+    if (stream.sendable >= WORTH_A_MESSAGE) this.#departure.soon();
+    else this.#departure.together();
   }
 
   grantDue(stream: Stream): void {
     this.#grants.add(stream);
-    this.#flushSoon();
+    this.#departure.soon();
   }
 
   /** Whether there was room for it: else it is dropped. */
@@ -141,7 +146,7 @@ export class Outbox {
     if (this.#isStopped) return false;
     if (this.#host && frame.bytes.length > this.#flight.max) return false;
     const isTaken = this.#datagrams.push(frame);
-    if (isTaken) this.#flushSoon();
+    if (isTaken) this.#departure.soon();
     return isTaken;
   }
 
@@ -153,7 +158,7 @@ export class Outbox {
   /** The session owes a CREDIT, or has got one: somebody may go on. */
   wake(isGrantDue: boolean): void {
     this.#isSessionGrantDue ||= isGrantDue;
-    this.#flushSoon();
+    this.#departure.soon();
   }
 
   /** Counts a frame of the session, and its payload if that costs, for the ACK. */
@@ -163,7 +168,7 @@ export class Outbox {
       this.#arrivals.payload(frame.bytes.length);
       this.#ackTimer.payload(this.#arrivals.unacknowledged);
     }
-    if (this.#arrivals.isAckDue) this.#flushSoon();
+    if (this.#arrivals.isAckDue) this.#departure.soon();
     else if (this.#host?.retainedLimit) this.#ackTimer.frame();
   }
 
@@ -171,7 +176,7 @@ export class Outbox {
   acknowledged(received: number, frames: number): void {
     this.#flight.acknowledged(received, frames);
     if (this.#host?.retainedLimit) this.#log.acknowledge(frames);
-    this.#flushSoon();
+    this.#departure.soon();
   }
 
   /**
@@ -189,7 +194,7 @@ export class Outbox {
     for (const frame of lost.#control) this.#control.push(frame);
     this.#isSessionGrantDue ||= lost.#isSessionGrantDue;
     this.#checkRetained();
-    this.#flushSoon();
+    this.#departure.soon();
   }
 
   /** Sends all that may be sent now: control frames first, then streams in turn. */
@@ -209,15 +214,6 @@ export class Outbox {
       if (writer.length === 0) return;
       this.#post(writer.take(), start);
     }
-  }
-
-  #flushSoon(): void {
-    if (this.#isFlushDue || this.#isStopped) return;
-    this.#isFlushDue = true;
-    this.#clock.defer(() => {
-      this.#isFlushDue = false;
-      this.flush();
-    });
   }
 
   /** Sends a message whose frames of the session begin at `start`, and keeps those. */
@@ -269,7 +265,7 @@ export class Outbox {
   #ackDue(): void {
     if (this.#isStopped || !this.#arrivals.hasNews) return;
     this.#isAckLate = true;
-    this.#flushSoon();
+    this.#departure.soon();
   }
 
   get #isAckDue(): boolean {

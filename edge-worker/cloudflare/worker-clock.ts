@@ -16,4 +16,5 @@ export const workerClock: Clock = {
   // A turn ends with the microtasks of its event: everything one message caused is in there.
   // Not by queueMicrotask(): workerd wraps each callback, which costs more than a promise.
   defer: (callback) => void settled.then(callback),
+  gather: (callback) => void setTimeout(callback, 0),
 };

@@ -55,7 +55,9 @@ export class DialQueue {
     try {
       // While the turn was on its way, say.
       signal.throwIfAborted();
-      return await dial((until) => (held = Promise.allSettled([held, until])));
+      return await dial((until) => {
+        held = Promise.allSettled([held, until]);
+      });
     } finally {
       if (held) void held.then(() => this.#release(caller));
       else this.#release(caller);

@@ -190,6 +190,24 @@ describe("Flight", () => {
     }
   });
 
+  it("takes a round trip within one tick of the clock for a short one, not for none", () => {
+    const clock = { time: 0 };
+    const roundTrip = new RoundTrip();
+    const flight = new Flight({ now: () => clock.time }, roundTrip);
+    flight.open(16_777_216);
+    // Two messages of 250 kB each millisecond, of a clock that shows whole ones.
+    for (let count = 1; count <= 400; count++) {
+      flight.advance(250_000);
+      flight.sent(1);
+      flight.acknowledged(count * 250_000, count);
+      clock.time = Math.floor(count / 2);
+    }
+    expect(roundTrip.minMs).toBe(0);
+    expect(flight.available).toBeGreaterThan(FIRST / 2);
+    expect(flight.available).toBeLessThan(FIRST * 1.5);
+    expect(flight.availableToOne).toBeGreaterThan(2 * flight.available);
+  });
+
   it("leaves no room in which a datagram waits for an ACK that is not due", () => {
     const clock = new FakeClock();
     const timer = new AckTimer(clock, () => {});
