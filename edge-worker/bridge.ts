@@ -2,6 +2,7 @@ import type { Carrier, CarrierEvents } from "../protocol/carrier.ts";
 import { type CarrierError, messageOf, ProtocolError } from "../protocol/errors.ts";
 import type { Hello } from "../protocol/hello.ts";
 import { Link } from "../protocol/link.ts";
+import { MessageMemory } from "../protocol/message-memory.ts";
 import { PayloadMemory } from "../protocol/payload-memory.ts";
 import { Session } from "../protocol/session.ts";
 import { GoAwayReason } from "../protocol/wire.ts";
@@ -43,6 +44,7 @@ export class Bridge {
   /** Sessions without a carrier, the oldest first. */
   readonly #waiting = new Set<Session>();
   readonly #memory = new PayloadMemory();
+  readonly #messageMemory = new MessageMemory();
   readonly #lookups = new DialQueue(MAX_LOOKUPS);
   #isDraining = false;
 
@@ -61,6 +63,7 @@ export class Bridge {
     const link = new Link(
       {
         clock,
+        memory: this.#messageMemory,
         speaksFirst: false,
         hello: () => ({ ...this.#options.hello, session: token }),
         greet: (hello, link) => {

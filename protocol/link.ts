@@ -11,6 +11,7 @@ import {
 } from "./frame.ts";
 import type { Hello } from "./hello.ts";
 import { KeepAlive } from "./keep-alive.ts";
+import type { MessageMemory } from "./message-memory.ts";
 import { Outbox, type OutboxHost } from "./outbox.ts";
 import type { CarrierLoad } from "./pool.ts";
 import { RoundTrip } from "./round-trip.ts";
@@ -32,6 +33,8 @@ export interface LinkOptions {
   readonly clock: Clock;
   /** Bytes of datagrams that may wait to be sent; undefined for what DatagramQueue thinks right. */
   readonly datagramBytes?: number | undefined;
+  /** Memory of messages, which other links may share. */
+  readonly memory?: MessageMemory;
   /** What we say of ourselves; `session` may depend on the peer's HELLO, so this is asked then. */
   readonly hello: () => Hello;
   /** Agent: what goes out behind HELLO without waiting for the edge's. */
@@ -70,17 +73,16 @@ export class Link implements StreamPort, CarrierEvents {
     this.#options = options;
     this.#beganAt = options.clock.now();
     this.#carrier = open(this);
-    this.#outbox = new Outbox(
-      options.clock,
-      this.#roundTrip,
-      {
-        send: (message, done) => this.#carrier.send(message, done),
-        leavesBytes: () => this.#carrier.leavesBytes === true,
-        traffic: () => this.#keepAlive.traffic(),
-        overflow: () => this.#overload("Too many frames without an ACK"),
-      },
-      options.datagramBytes,
-    );
+    const { clock, datagramBytes, memory } = options;
+    const actions = {
+      send: (message: Uint8Array<ArrayBuffer>, done: () => void) =>
+        this.#carrier.send(message, done),
+      leavesBytes: () => this.#carrier.leavesBytes === true,
+      traffic: () => this.#keepAlive.traffic(),
+      overflow: () => this.#overload("Too many frames without an ACK"),
+    };
+    const roundTrip = this.#roundTrip;
+    this.#outbox = new Outbox({ clock, roundTrip, actions, datagramBytes, memory });
     this.#keepAlive = new KeepAlive(options.clock, {
       pings: options.speaksFirst,
       ping: (stamp) => this.control({ type: FrameType.Ping, stamp }),

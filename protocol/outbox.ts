@@ -10,12 +10,12 @@ import { Departure } from "./departure.ts";
 import { Flight } from "./flight.ts";
 import { appendFrame, type Frame, isSessionFrame } from "./frame.ts";
 import type { Hello } from "./hello.ts";
-import { largestTurn, MESSAGE_BYTES, MessageMemory } from "./message-memory.ts";
+import { MessageKeeper, type MessageSender } from "./message-keeper.ts";
+import { largestTurn, MESSAGE_BYTES, MessageMemory, SOLE_MESSAGE_BYTES } from "./message-memory.ts";
 import type { CarrierLoad } from "./pool.ts";
 import { type Retention, roomToKeep } from "./retention.ts";
 import type { RoundTrip } from "./round-trip.ts";
 import { Scheduler } from "./scheduler.ts";
-import { SentLog, type SentMessage } from "./sent-log.ts";
 import type { DatagramFrame, Stream } from "./stream.ts";
 import { FrameType } from "./wire.ts";
 
@@ -27,22 +27,29 @@ export interface OutboxHost extends Retention {
   grant(): { received: number; limit: number } | undefined;
 }
 
-export interface OutboxActions {
-  readonly send: (message: Uint8Array<ArrayBuffer>, done: () => void) => void;
-  /** Whether what was sent still lies where it lay. */
-  readonly leavesBytes: () => boolean;
+export interface OutboxActions extends MessageSender {
   /** Frames of the session go out. */
   readonly traffic: () => void;
   /** More is kept than may be: the peer does not acknowledge what it gets. */
   readonly overflow: () => void;
 }
 
+export interface OutboxOptions {
+  readonly clock: Clock;
+  readonly roundTrip: RoundTrip;
+  readonly actions: OutboxActions;
+  /** Bytes of datagrams that may wait; undefined for what DatagramQueue thinks right. */
+  readonly datagramBytes?: number | undefined;
+  /** Memory of messages, which other carriers may share. */
+  readonly memory?: MessageMemory | undefined;
+}
+
 /** Control frames that may wait for one turn of the event loop; beyond it the peer is flooding us. */
 const MAX_CONTROL_FRAMES = 65_536;
+/** A message of a stream that has the carrier to itself may take so long. */
+const SOLE_MS = 1;
 /** Stream bytes that need not wait for others to go with. */
 const WORTH_A_MESSAGE = 4096;
-/** A message below this share of its memory is copied out of it, to be kept. */
-const PINNED_SHARE = 4;
 
 /**
  * What waits to be sent on one carrier, and what was sent and may have to be sent again: batches
@@ -57,11 +64,10 @@ export class Outbox {
   readonly #own: Frame[] = [];
   readonly #control: Frame[] = [];
   readonly #grants = new Set<Stream>();
-  readonly #memory = new MessageMemory();
+  readonly #keeper: MessageKeeper;
   readonly #datagrams: DatagramQueue;
   readonly #flight: Flight;
   readonly #backlog = new Backlog();
-  readonly #log = new SentLog();
   #host: OutboxHost | undefined;
   #arrivals = new Arrivals(0);
   readonly #ackTimer: AckTimer;
@@ -72,10 +78,11 @@ export class Outbox {
   /** Frames of the session in the message that is being written. */
   #frames = 0;
 
-  constructor(clock: Clock, roundTrip: RoundTrip, actions: OutboxActions, datagramBytes?: number) {
+  constructor({ clock, roundTrip, actions, datagramBytes, memory }: OutboxOptions) {
     this.#clock = clock;
     this.#flight = new Flight(clock, roundTrip);
     this.#actions = actions;
+    this.#keeper = new MessageKeeper(actions, memory ?? new MessageMemory());
     this.#ackTimer = new AckTimer(clock, () => this.#ackDue());
     this.#departure = new Departure(clock, () => this.flush());
     this.#datagrams = new DatagramQueue(datagramBytes);
@@ -88,7 +95,7 @@ export class Outbox {
 
   /** Bytes that are kept to be sent again. */
   get retained(): number {
-    return this.#log.bytes + this.#backlog.bytes;
+    return this.#keeper.bytes + this.#backlog.bytes;
   }
 
   get load(): Omit<CarrierLoad, "roundTripMs"> {
@@ -175,7 +182,7 @@ export class Outbox {
   /** Takes an ACK. @throws ProtocolError when it speaks of what was never sent */
   acknowledged(received: number, frames: number): void {
     this.#flight.acknowledged(received, frames);
-    if (this.#host?.retainedLimit) this.#log.acknowledge(frames);
+    if (this.#host?.retainedLimit) this.#keeper.acknowledge(frames);
     this.#departure.soon();
   }
 
@@ -186,7 +193,7 @@ export class Outbox {
    * @throws ProtocolError when the peer cannot have received so many frames
    */
   absorb(lost: Outbox, received: number): void {
-    const { messages, skip } = lost.#log.settle(received);
+    const { messages, skip } = lost.#keeper.settle(received);
     for (const [at, message] of messages.entries()) {
       this.#backlog.add(message, at === 0 ? skip : 0);
     }
@@ -200,7 +207,8 @@ export class Outbox {
   /** Sends all that may be sent now: control frames first, then streams in turn. */
   flush(): void {
     while (!this.#isStopped && (this.#hasControl() || this.#hasPayload())) {
-      const memory = this.#hasPayload() ? this.#memory.take() : undefined;
+      const most = this.#mostBytes;
+      const memory = this.#hasPayload() ? this.#keeper.take(most) : undefined;
       const writer = new ByteWriter(memory, HEAD_ROOM);
       this.#appendOwn(writer);
       const start = writer.length;
@@ -209,7 +217,7 @@ export class Outbox {
       if (this.#backlog.isEmpty) {
         this.#appendControl(writer);
         this.#appendDatagrams(writer);
-        this.#appendData(writer);
+        this.#appendData(writer, most);
       }
       if (writer.length === 0) return;
       this.#post(writer.take(), start);
@@ -220,36 +228,9 @@ export class Outbox {
   #post(message: Uint8Array<ArrayBuffer>, start: number): void {
     if (this.#frames > 0) this.#actions.traffic();
     this.#flight.sent(this.#frames);
-    const { buffer } = message;
-    const giveBack = (): void => this.#memory.giveBack(buffer);
-    if (!this.#host?.retainedLimit || this.#frames === 0)
-      return this.#actions.send(message, giveBack);
-    const kept = message.subarray(start);
-    const frames = this.#frames;
-    if (kept.length * PINNED_SHARE < buffer.byteLength) {
-      this.#log.push({ bytes: kept.slice(), frames, release: () => {} });
-      this.#actions.send(message, giveBack);
-    } else if (!this.#actions.leavesBytes()) {
-      this.#log.push({ ...this.#copy(kept), frames });
-      this.#actions.send(message, giveBack);
-    } else {
-      let holders = 2;
-      const release = (): void => {
-        if (--holders === 0) giveBack();
-      };
-      this.#log.push({ bytes: kept, frames, release });
-      this.#actions.send(message, release);
-    }
+    if (!this.#host?.retainedLimit || this.#frames === 0) return this.#keeper.send(message);
+    this.#keeper.sendAndKeep(message, start, this.#frames);
     this.#checkRetained();
-  }
-
-  /** A copy, in memory that is used again where it fits into that. */
-  #copy(bytes: Uint8Array): Pick<SentMessage, "bytes" | "release"> {
-    const memory = this.#memory.take();
-    if (bytes.length > memory.byteLength) return { bytes: bytes.slice(), release: () => {} };
-    const copy = new Uint8Array(memory, 0, bytes.length);
-    copy.set(bytes);
-    return { bytes: copy, release: () => this.#memory.giveBack(memory) };
   }
 
   #checkRetained(): void {
@@ -363,13 +344,20 @@ export class Outbox {
     }
   }
 
-  #appendData(writer: ByteWriter): void {
-    while (writer.length < MESSAGE_BYTES) {
+  /** How long a message may become; for a stream alone, what a fast carrier delivers in a moment. */
+  get #mostBytes(): number {
+    if (!this.#scheduler.servesOne) return MESSAGE_BYTES;
+    const delivered = Math.floor(this.#flight.rate * SOLE_MS);
+    return Math.min(SOLE_MESSAGE_BYTES, Math.max(MESSAGE_BYTES, delivered));
+  }
+
+  #appendData(writer: ByteWriter, most: number): void {
+    while (writer.length < most) {
       const room = this.#sendableBytes();
       const stream = room > 0 ? this.#scheduler.next() : undefined;
       if (!stream) return;
       // Who waits alone need not stop after each turn: the fewer frames, the less they cost.
-      const alone = this.#scheduler.isEmpty ? largestTurn(writer.length) : 0;
+      const alone = this.#scheduler.isEmpty ? largestTurn(writer.length, most) : 0;
       const turn = Math.max(stream.turn.deficit, alone);
       const bytes = stream.take(Math.min(room, stream.sendable, turn));
       if (bytes.length === 0) continue;

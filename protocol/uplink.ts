@@ -6,6 +6,7 @@ import { HandOver } from "./hand-over.ts";
 import type { Hello } from "./hello.ts";
 import { Link } from "./link.ts";
 import type { Log } from "./log.ts";
+import { MessageMemory } from "./message-memory.ts";
 import type { PoolSize } from "./pool.ts";
 import { PoolKeeper } from "./pool-keeper.ts";
 import { Session } from "./session.ts";
@@ -79,6 +80,7 @@ export class Uplink {
   #notice: () => void = () => {};
   readonly #pool: PoolKeeper;
   readonly #handOver: HandOver;
+  readonly #memory = new MessageMemory();
   /** How long the last HELLO was waited for. */
   #helloMs: number | undefined;
 
@@ -238,6 +240,7 @@ export class Uplink {
     this.#greeting = new Link(
       {
         clock,
+        memory: this.#memory,
         datagramBytes: this.#options.datagramBytes,
         speaksFirst: true,
         hello: () => ({ ...hello, session, carrier: hello.resumeWindow > 0 ? carrier : 0 }),

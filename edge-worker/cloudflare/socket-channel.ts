@@ -1,6 +1,7 @@
+import type { BusyMemory } from "../../protocol/busy-memory.ts";
 import type { ByteChannel } from "../../protocol/channel.ts";
 import { messageOf, StreamError } from "../../protocol/errors.ts";
-import { ReadBuffer, type ReadPool } from "../egress/read-buffer.ts";
+import { ReadBuffer } from "../egress/read-buffer.ts";
 
 /** A ByteChannel over a socket of cloudflare:sockets that was opened with `allowHalfOpen: true`. */
 export class SocketChannel implements ByteChannel {
@@ -13,9 +14,9 @@ export class SocketChannel implements ByteChannel {
   #failure: unknown;
   #onFailed: ((reason: unknown) => void) | undefined;
 
-  constructor(socket: Socket, pool: ReadPool) {
+  constructor(socket: Socket, busy: BusyMemory) {
     this.#socket = socket;
-    this.#buffer = new ReadBuffer(pool);
+    this.#buffer = new ReadBuffer(busy);
     this.#reader = socket.readable.getReader({ mode: "byob" });
     this.#writer = socket.writable.getWriter();
     socket.closed.catch((cause: unknown) => this.#fail(broken(cause)));
@@ -79,6 +80,7 @@ export class SocketChannel implements ByteChannel {
   }
 
   #close(): void {
+    this.#buffer.close();
     // Nothing but this: after writer.abort() or reader.cancel(), and when both ends have said FIN,
     // workerd keeps the descriptors until its collector runs (seen in 1.20261023.1). It says FIN, not
     // RST. Rejects when the socket has broken already: the connection is gone then.
@@ -88,6 +90,7 @@ export class SocketChannel implements ByteChannel {
   #fail(reason: unknown): void {
     if (this.#failure !== undefined) return;
     this.#failure = reason;
+    this.#buffer.close();
     this.#onFailed?.(reason);
   }
 }

@@ -1,9 +1,9 @@
 import { connect } from "cloudflare:sockets";
+import { BusyMemory } from "../../protocol/busy-memory.ts";
 import { messageOf, StreamError } from "../../protocol/errors.ts";
 import type { Log } from "../../protocol/log.ts";
 import type { DialQueue } from "../egress/dial-queue.ts";
 import type { TurnServer } from "../egress/turn/turn-server.ts";
-import { ReadPool } from "../egress/read-buffer.ts";
 import { openSocket } from "./open-socket.ts";
 import { SocketChannel } from "./socket-channel.ts";
 import { workerClock } from "./worker-clock.ts";
@@ -17,7 +17,7 @@ export function turnServerOf(
 ): TurnServer | undefined {
   if (!turn) return undefined;
   const { url, username, password } = turn;
-  const pool = new ReadPool();
+  const busy = new BusyMemory();
   return {
     clock: workerClock,
     log,
@@ -31,7 +31,7 @@ export function turnServerOf(
         const socket = await queue.run(turn, signal, () =>
           openSocket(connectToTurn, url.server, secureTransport),
         );
-        return new SocketChannel(socket, pool);
+        return new SocketChannel(socket, busy);
       } catch (cause) {
         signal.throwIfAborted();
         const text = `Cannot connect to the TURN server: ${JSON.stringify(messageOf(cause))}`;

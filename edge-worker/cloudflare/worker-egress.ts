@@ -1,5 +1,6 @@
 import { connect } from "cloudflare:sockets";
 import { type Address, UNSPECIFIED } from "../../protocol/address.ts";
+import { BusyMemory } from "../../protocol/busy-memory.ts";
 import type { Log } from "../../protocol/log.ts";
 import { diagnose } from "../egress/diagnosis.ts";
 import { DialQueue } from "../egress/dial-queue.ts";
@@ -10,7 +11,6 @@ import { createDohSource } from "../egress/dns/doh-source.ts";
 import { createResolver, type Resolver } from "../egress/dns/resolver.ts";
 import type { Connection, Egress } from "../egress/egress.ts";
 import { pinnedAddresses } from "../egress/pinned-addresses.ts";
-import { ReadPool } from "../egress/read-buffer.ts";
 import { createUdpEgress } from "../egress/udp-egress.ts";
 import type { Policy } from "../policy/policy.ts";
 import { openSocket } from "./open-socket.ts";
@@ -40,14 +40,14 @@ export function createWorkerEgress(settings: WorkerSettings, resolver: Resolver,
   const { cloudflareDnsUrl, fetcher, hasIpv6, maxDials } = settings;
   const { nameCheck, resolve, reverse } = resolver;
   const queue = new DialQueue(maxDials);
-  const pool = new ReadPool();
+  const busy = new BusyMemory();
   const dialTarget: Egress["connect"] = async (target, policy, signal, caller) => {
     const addresses = await pinnedAddresses(target, policy, nameCheck);
     let startedAt = Date.now();
     try {
       return await queue.run(caller, signal, () => {
         startedAt = Date.now();
-        return dialFirst(addresses, signal, pool);
+        return dialFirst(addresses, signal, busy);
       });
     } catch (cause) {
       // Nobody waits for the reason any more: no lookup for what an agent took back.
@@ -79,7 +79,7 @@ export function createWorkerEgress(settings: WorkerSettings, resolver: Resolver,
 async function dialFirst(
   addresses: readonly Address[],
   signal: AbortSignal,
-  pool: ReadPool,
+  busy: BusyMemory,
 ): Promise<Connection> {
   let failure: unknown;
   for (const address of addresses) {
@@ -87,7 +87,7 @@ async function dialFirst(
     try {
       const socket = await openSocket(connect, address, "off");
       // `opened` echoes our own string as the remote address: there is nothing true to bind to.
-      return { channel: new SocketChannel(socket, pool), bound: UNSPECIFIED };
+      return { channel: new SocketChannel(socket, busy), bound: UNSPECIFIED };
     } catch (error) {
       failure = error;
     }

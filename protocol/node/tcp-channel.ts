@@ -35,7 +35,7 @@ export class TcpChannel implements ByteChannel, ReadTaker {
   #pauseWatch: PauseWatch | undefined;
   readonly #inbox: Chunk[] = [];
   /** Room of our own, while the last read was a large one. */
-  #own: Uint8Array | undefined;
+  #own: Uint8Array<ArrayBuffer> | undefined;
   /** What the reader has, and gives back by asking for more. */
   #lent: Chunk | undefined;
   #inboxBytes = 0;
@@ -126,8 +126,9 @@ export class TcpChannel implements ByteChannel, ReadTaker {
    */
   release(unread: Uint8Array): Socket {
     this.#reading.release();
-    // What is unread may lie in it.
+    // What is unread may lie in them.
     this.#lent = undefined;
+    this.#abandonRoom();
     this.#isStopped = false;
     this.#socket.off("end", this.#onEnd);
     const waiting = [unread, ...this.#inbox.splice(0).map(({ bytes }) => bytes)];
@@ -174,10 +175,16 @@ export class TcpChannel implements ByteChannel, ReadTaker {
       const copy = memory.copy(bytes);
       return { bytes: copy, release: () => memory.releaseCopy(copy) };
     }
-    if (!own || bytes.buffer !== own.buffer || bytes.length * 2 >= own.length) return { bytes };
-    // Let go of at once: who has said all for now may say nothing for hours.
+    if (!own || bytes.buffer !== own.buffer) return { bytes };
+    const next = memory.roomAfter(own, bytes.length);
+    if (next === own) return { bytes };
+    this.#own = next;
+    return { bytes, release: () => memory.release(own) };
+  }
+
+  #abandonRoom(): void {
+    if (this.#own) this.#reading.memory.abandon(this.#own);
     this.#own = undefined;
-    return { bytes, release: () => memory.releaseLarge(own) };
   }
 
   #lend(chunk: Chunk): Uint8Array {
@@ -199,6 +206,7 @@ export class TcpChannel implements ByteChannel, ReadTaker {
     if (!this.#hasEnded) this.#fail(new StreamError("connection-reset", "The connection was cut"));
     // V8 keeps a closed socket until it collects old objects, and with it all that can be reached.
     this.#onFailed = undefined;
+    this.#abandonRoom();
     this.#reading.end();
   };
 

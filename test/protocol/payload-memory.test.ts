@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { MESSAGE_BYTES, TURN_BYTES } from "../../protocol/message-memory.ts";
 import { PayloadMemory } from "../../protocol/payload-memory.ts";
+import { MAX_PAYLOAD } from "../../protocol/wire.ts";
 
 describe("PayloadMemory", () => {
   it.each([
@@ -12,6 +13,9 @@ describe("PayloadMemory", () => {
     TURN_BYTES + 1,
     MESSAGE_BYTES,
     MESSAGE_BYTES + 1,
+    MAX_PAYLOAD * 0.75,
+    MAX_PAYLOAD,
+    MAX_PAYLOAD + 1,
   ])("keeps a copy of %i bytes in memory of at most four times as much", (length) => {
     const bytes = new Uint8Array(length).fill(7);
     const kept = new PayloadMemory().keep(bytes);
@@ -29,7 +33,7 @@ describe("PayloadMemory", () => {
     expect(second.every((byte) => byte === 2)).toBe(true);
   });
 
-  it.each([TURN_BYTES, MESSAGE_BYTES])(
+  it.each([TURN_BYTES, MESSAGE_BYTES, MAX_PAYLOAD])(
     "keeps no more than 4 MiB in pages of %i bytes for later, and no memory of another size",
     (size) => {
       const memory = new PayloadMemory();

@@ -21,7 +21,7 @@ export function helloWith(changes: Partial<Hello> = {}): Hello {
   };
 }
 
-/** An agent's and an edge's session over an in-memory carrier, greeted and ready. */
+/** An agent's and an edge's session over an in-memory carrier. */
 export interface SessionPair {
   readonly clock: FakeClock;
   readonly carriers: CarrierPair;
@@ -35,12 +35,14 @@ export interface SessionPair {
   readonly ended: { agent?: Error; edge?: Error };
 }
 
+/** Both ends, greeted and ready. A message is under way for `delayMs`. */
 export async function sessionPair(
   agentHello: Hello = helloWith(),
   edgeHello: Hello = helloWith({ capabilities: EVERYTHING }),
+  delayMs = 0,
 ): Promise<SessionPair> {
   const clock = new FakeClock();
-  const carriers = carrierPair(clock);
+  const carriers = carrierPair(clock, () => delayMs);
   const incoming: IncomingStream[] = [];
   const ended: SessionPair["ended"] = {};
   let agent: Session | undefined;
@@ -87,7 +89,7 @@ export async function sessionPair(
     },
     carriers.left,
   );
-  await clock.run();
+  await clock.advance(2 * delayMs);
   if (!agent || !edge) throw new Error("The ends have not greeted each other");
   return { clock, carriers, agent, edge, agentLink, edgeLink, incoming, ended };
 }

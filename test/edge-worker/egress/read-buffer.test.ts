@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { ReadBuffer, ReadPool } from "../../../edge-worker/egress/read-buffer.ts";
+import { BusyMemory } from "../../../protocol/busy-memory.ts";
+import { ReadBuffer } from "../../../edge-worker/egress/read-buffer.ts";
 
 /** One read as a BYOB reader makes it: the memory comes back under a view of what was read. */
 function readInto(buffer: ReadBuffer, share: number): number {
@@ -11,15 +12,46 @@ function readInto(buffer: ReadBuffer, share: number): number {
 const sizes = (buffer: ReadBuffer, ...shares: readonly number[]): number[] =>
   shares.map((share) => readInto(buffer, share));
 
-const create = (): ReadBuffer => new ReadBuffer(new ReadPool());
+const create = (busy = new BusyMemory()): ReadBuffer => new ReadBuffer(busy);
 
 describe("ReadBuffer", () => {
   it("begins small", () => {
     expect(create().take()).toHaveLength(4096);
   });
 
-  it("grows while reads fill it, up to 128 KiB", () => {
-    expect(sizes(create(), 1, 1, 1, 1)).toEqual([4096, 16_384, 131_072, 131_072]);
+  it("grows while reads fill it, up to 512 KiB", () => {
+    const grown = [4096, 16_384, 131_072, 524_288, 524_288];
+    expect(sizes(create(), 1, 1, 1, 1, 1)).toEqual(grown);
+  });
+
+  it("stays below, or goes back to 128 KiB, while more than two are busy", () => {
+    const busy = new BusyMemory();
+    const [first, second, third] = [create(busy), create(busy), create(busy)];
+    sizes(first, 1, 1, 1, 1);
+    sizes(second, 1, 1, 1);
+    expect(sizes(third, 1, 1, 1, 1)).toEqual([4096, 16_384, 131_072, 131_072]);
+    expect(sizes(first, 1, 1)).toEqual([524_288, 131_072]);
+    second.close();
+    expect(sizes(third, 1, 1)).toEqual([131_072, 524_288]);
+  });
+
+  it("leaves its memory to nobody when it is closed, be it in a read or not", () => {
+    const busy = new BusyMemory();
+    const others = [busy.large(), busy.large()];
+    for (const isReading of [true, false]) {
+      const buffer = create(busy);
+      sizes(buffer, 1, 1, 1);
+      const view = buffer.take();
+      expect(busy.isCalm).toBe(false);
+      if (!isReading) buffer.giveBack(view);
+      buffer.close();
+      buffer.close();
+      if (isReading) buffer.giveBack(view);
+      expect(busy.isCalm).toBe(true);
+      expect(busy.large()).not.toBe(view.buffer);
+      busy.abandon(view.buffer.byteLength);
+    }
+    expect(others).toHaveLength(2);
   });
 
   it("shrinks when reads leave three quarters of it empty, down to 4 KiB", () => {
@@ -47,8 +79,8 @@ describe("ReadBuffer", () => {
   });
 
   it("leaves large memory to the next that is busy, and not before its bytes were taken", () => {
-    const pool = new ReadPool();
-    const [first, second] = [new ReadBuffer(pool), new ReadBuffer(pool)];
+    const busy = new BusyMemory();
+    const [first, second] = [create(busy), create(busy)];
     for (const buffer of [first, second]) sizes(buffer, 1, 1);
     const large = first.take().buffer.transfer();
     first.giveBack(new Uint8Array(large, 0, 100));
@@ -56,20 +88,8 @@ describe("ReadBuffer", () => {
     expect(other).not.toBe(large);
     second.giveBack(new Uint8Array(other.transfer()));
     expect(first.take().buffer.byteLength).toBe(16_384);
-    const third = new ReadBuffer(pool);
+    const third = create(busy);
     sizes(third, 1, 1);
     expect(third.take().buffer).toBe(large);
-  });
-});
-
-describe("ReadPool", () => {
-  it("keeps 8 large buffers, and no small one", () => {
-    const pool = new ReadPool();
-    pool.giveBack(new ArrayBuffer(4096));
-    const large = Array.from({ length: 10 }, () => pool.take(131_072));
-    for (const memory of large) pool.giveBack(memory);
-    const again = Array.from({ length: 10 }, () => pool.take(131_072));
-    expect(again.filter((memory) => large.includes(memory)).length).toBe(8);
-    expect(pool.take(4096).byteLength).toBe(4096);
   });
 });
