@@ -20,9 +20,18 @@ export type Flags = Readonly<{
 const NAMES: readonly string[] = subjects.map(({ name }) => name);
 
 // A round of what --quick measures takes 23 s on two quiet cores, one of an ordinary run 70 s.
-const FULL = { rounds: 5, pace: { warmUpMs: 800, warmMs: 300, windowMs: 700, settleMs: 400 } };
-const ORDINARY = { rounds: 4, pace: { warmUpMs: 500, warmMs: 200, windowMs: 400, settleMs: 200 } };
-const QUICK = { rounds: 3, pace: { warmUpMs: 300, warmMs: 150, windowMs: 300, settleMs: 200 } };
+const FULL = {
+  rounds: 5,
+  pace: { warmUpMs: 2000, sessionsMs: 5000, warmMs: 300, windowMs: 700, settleMs: 400 },
+};
+const ORDINARY = {
+  rounds: 3,
+  pace: { warmUpMs: 1000, sessionsMs: 1500, warmMs: 200, windowMs: 400, settleMs: 200 },
+};
+const QUICK = {
+  rounds: 3,
+  pace: { warmUpMs: 400, sessionsMs: 500, warmMs: 150, windowMs: 300, settleMs: 200 },
+};
 
 /** Reads the command line. Ends the process with 0 after --help, with 2 after a mistake. */
 export function parseFlags(args: readonly string[]): Flags {

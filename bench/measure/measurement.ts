@@ -15,8 +15,10 @@ export type Row = Readonly<{
 
 /** How much time a measurement takes. */
 export type Pace = Readonly<{
-  /** Load after a start, before the first measurement that wants a warm subject. */
+  /** Load of a kind after a start, before the first measurement that wants a warm subject. */
   warmUpMs: number;
+  /** The same of short sessions: a compiler takes long to have seen enough of them. */
+  sessionsMs: number;
   /** Load before the clock starts. */
   warmMs: number;
   windowMs: number;

@@ -42,7 +42,7 @@ function describeRun({ machine, rounds, pace }: Results): string[] {
   const { date, cpu, cores, memoryGiB, kernel, loadBefore, versions } = machine;
   const times =
     `${rounds} ${rounds === 1 ? "round" : "rounds"}; ${pace.warmMs} ms of load before each window of ${pace.windowMs} ms, ` +
-    `and ${pace.warmUpMs} ms after each start`;
+    `and ${2 * pace.warmUpMs + pace.sessionsMs} ms after each start`;
   return [
     "## The run",
     ...(loadBefore > cores * QUIET_LOAD
@@ -109,7 +109,8 @@ const METHOD = `- Every subject starts with fresh processes in every round, and 
   made for the run. nginx stands in front of workerd.
 - All of it is on one machine, and there an agent masks with zeroes over \`ws:\`, as it does over \`wss:\` everywhere. Over
   \`ws:\` to another machine masks are random, which costs an upload about a tenth.
-- Before speed is measured, every subject has had some downloads, uploads and short sessions: proxies run for days.
+- Before speed is measured, every subject has had downloads and uploads, by one stream and by four, and then short sessions
+  for most of the time given above: proxies run for days, and a compiler at run time takes some 20,000 sessions to have seen enough.
 - A link is a relay in user space, between the two ends of a tunnel. It shares a rate among all connections of a
   direction, delays by half the round trip each way, and has a buffer of one second. The handshake of TCP costs a
   connection one round trip. It does not lose packets: when its buffer is full it stops reading. Its rows of "none" show what it lets through.

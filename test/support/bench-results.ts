@@ -27,7 +27,7 @@ export function resultsOf(
       versions: { node: "v24.0.0" },
     },
     rounds: 5,
-    pace: { warmUpMs: 1, warmMs: 2, windowMs: 3, settleMs: 4 },
+    pace: { warmUpMs: 1, sessionsMs: 5, warmMs: 2, windowMs: 3, settleMs: 4 },
     topics: TOPICS,
     subjects: names,
     results: cellsOf({ samples: map, remarks }, frame),
