@@ -5,6 +5,8 @@ export type Cancel = () => void;
 export interface Clock {
   /** Milliseconds from a fixed point, never going back. */
   now(): number;
+  /** Milliseconds by which it moves at a time; absent: next to nothing. */
+  readonly tickMs?: number;
   /** Milliseconds as people count them: these go on while the machine sleeps, and may be set. */
   wall(): number;
   after(milliseconds: number, callback: () => void): Cancel;

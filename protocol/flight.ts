@@ -61,7 +61,7 @@ interface Marker {
  * as well; so the queue is let run dry now and then, or it would count itself and grow.
  */
 export class Flight {
-  readonly #clock: Pick<Clock, "now">;
+  readonly #clock: Pick<Clock, "now" | "tickMs">;
   readonly #roundTrip: RoundTrip;
   readonly #rate = new DeliveryRate();
   #max = 0;
@@ -77,7 +77,7 @@ export class Flight {
   #isDraining = false;
   #roundTripMs = Infinity;
 
-  constructor(clock: Pick<Clock, "now">, roundTrip: RoundTrip) {
+  constructor(clock: Pick<Clock, "now" | "tickMs">, roundTrip: RoundTrip) {
     this.#clock = clock;
     this.#roundTrip = roundTrip;
     this.#clearAt = clock.now();
@@ -100,6 +100,11 @@ export class Flight {
   /** Bytes that are delivered in a millisecond; 0 before anything was measured. */
   get rate(): number {
     return this.#rate.best;
+  }
+
+  /** Bytes that may be in flight now. */
+  get limit(): number {
+    return this.#limit;
   }
 
   /** Bytes that may be sent now; below 0 when the limit has come down. */
@@ -178,8 +183,10 @@ export class Flight {
 
   #time(marker: Marker, now: number): void {
     marker.isTimed = true;
-    this.#roundTrip.add(now - marker.sentAt, now);
-    const minMs = Math.max(this.#roundTrip.minMs ?? 0, MIN_ROUND_TRIP_MS);
+    const { tickMs = 0 } = this.#clock;
+    // By as much it may have been shorter; and of what is within a tick a quarter is a fair guess.
+    this.#roundTrip.add(Math.max(0, now - marker.sentAt - tickMs), now);
+    const minMs = Math.max(this.#roundTrip.minMs ?? 0, MIN_ROUND_TRIP_MS, tickMs / 4);
     if (minMs > this.#roundTripMs * LONGER) this.#rate.restart();
     this.#roundTripMs = minMs;
   }

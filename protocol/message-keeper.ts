@@ -30,9 +30,9 @@ export class MessageKeeper {
     return this.#log.bytes;
   }
 
-  /** Memory for a message that may have `most` bytes. */
-  take(most: number): ArrayBuffer {
-    return this.#memory.take(most);
+  /** Memory for a message, as MessageMemory.take(). */
+  take(bytes: number): ArrayBuffer {
+    return this.#memory.take(bytes);
   }
 
   send(message: Uint8Array<ArrayBuffer>): void {
@@ -70,7 +70,6 @@ export class MessageKeeper {
   /** A copy, in memory that is used again where it fits into that. */
   #copy(bytes: Uint8Array): Pick<SentMessage, "bytes" | "release"> {
     const memory = this.#memory.take(bytes.length);
-    if (bytes.length > memory.byteLength) return fresh(bytes);
     const copy = new Uint8Array(memory, 0, bytes.length);
     copy.set(bytes);
     return { bytes: copy, release: () => this.#memory.giveBack(memory) };

@@ -11,13 +11,20 @@ import { Flight } from "./flight.ts";
 import { appendFrame, type Frame, isSessionFrame } from "./frame.ts";
 import type { Hello } from "./hello.ts";
 import { MessageKeeper, type MessageSender } from "./message-keeper.ts";
-import { largestTurn, MESSAGE_BYTES, MessageMemory, SOLE_MESSAGE_BYTES } from "./message-memory.ts";
+import {
+  largestTurn,
+  MESSAGE_BYTES,
+  messageBytes,
+  MessageMemory,
+  OVER_BYTES,
+  TURN_BYTES,
+} from "./message-memory.ts";
 import type { CarrierLoad } from "./pool.ts";
 import { type Retention, roomToKeep } from "./retention.ts";
 import type { RoundTrip } from "./round-trip.ts";
 import { Scheduler } from "./scheduler.ts";
 import type { DatagramFrame, Stream } from "./stream.ts";
-import { FrameType } from "./wire.ts";
+import { FrameType, MAX_PAYLOAD } from "./wire.ts";
 
 /** What bounds the stream bytes of a carrier beside its own window. */
 export interface OutboxHost extends Retention {
@@ -46,8 +53,8 @@ export interface OutboxOptions {
 
 /** Control frames that may wait for one turn of the event loop; beyond it the peer is flooding us. */
 const MAX_CONTROL_FRAMES = 65_536;
-/** A message of a stream that has the carrier to itself may take so long. */
-const SOLE_MS = 1;
+/** A gap in what may be in flight is filled when it is one of so many parts: an ACK for the rest is on its way. */
+const WORTHWHILE_PARTS = 4;
 /** Stream bytes that need not wait for others to go with. */
 const WORTH_A_MESSAGE = 4096;
 
@@ -207,8 +214,8 @@ export class Outbox {
   /** Sends all that may be sent now: control frames first, then streams in turn. */
   flush(): void {
     while (!this.#isStopped && (this.#hasControl() || this.#hasPayload())) {
-      const most = this.#mostBytes;
-      const memory = this.#hasPayload() ? this.#keeper.take(most) : undefined;
+      const most = messageBytes(this.#flight.rate, this.#scheduler.servesOne);
+      const memory = this.#hasPayload() ? this.#memoryFor(most) : undefined;
       const writer = new ByteWriter(memory, HEAD_ROOM);
       this.#appendOwn(writer);
       const start = writer.length;
@@ -324,10 +331,13 @@ export class Outbox {
 
   /** Stream bytes that may be sent now; 0 when nobody waits or something must be granted first. */
   #sendableBytes(): number {
-    if (this.#scheduler.isEmpty || !this.#host) return 0;
-    const { available, availableToOne } = this.#flight;
-    const room = this.#room(this.#scheduler.servesOne ? availableToOne : available);
-    return Math.max(0, Math.min(room, this.#host.credit.available));
+    const next = this.#scheduler.peek();
+    if (!next || !this.#host) return 0;
+    const flight = this.#scheduler.servesOne ? this.#flight.availableToOne : this.#flight.available;
+    // As in RFC 1122 section 4.2.3.4: who fills each gap that an ACK leaves sends ever smaller frames.
+    const worthwhile = Math.min(next.sendable, TURN_BYTES, this.#flight.limit / WORTHWHILE_PARTS);
+    if (flight < worthwhile && this.#flight.bytes > 0) return 0;
+    return Math.max(0, Math.min(this.#room(flight), this.#host.credit.available));
   }
 
   /** The datagram that fits into what may be in flight now. */
@@ -344,11 +354,10 @@ export class Outbox {
     }
   }
 
-  /** How long a message may become; for a stream alone, what a fast carrier delivers in a moment. */
-  get #mostBytes(): number {
-    if (!this.#scheduler.servesOne) return MESSAGE_BYTES;
-    const delivered = Math.floor(this.#flight.rate * SOLE_MS);
-    return Math.min(SOLE_MESSAGE_BYTES, Math.max(MESSAGE_BYTES, delivered));
+  /** What will not be filled is not taken: a message is kept in all of its memory. */
+  #memoryFor(most: number): ArrayBuffer {
+    const bytes = this.#backlog.isEmpty ? Math.min(most, this.#sendableBytes()) : 0;
+    return this.#keeper.take(Math.max(MESSAGE_BYTES, bytes));
   }
 
   #appendData(writer: ByteWriter, most: number): void {
@@ -359,7 +368,8 @@ export class Outbox {
       // Who waits alone need not stop after each turn: the fewer frames, the less they cost.
       const alone = this.#scheduler.isEmpty ? largestTurn(writer.length, most) : 0;
       const turn = Math.max(stream.turn.deficit, alone);
-      const bytes = stream.take(Math.min(room, stream.sendable, turn));
+      const wanted = stream.sendable <= turn + OVER_BYTES ? stream.sendable : turn;
+      const bytes = stream.take(Math.min(room, wanted, MAX_PAYLOAD));
       if (bytes.length === 0) continue;
       this.#append(writer, { type: FrameType.Data, streamId: stream.id, bytes });
       this.#host?.credit.advance(bytes.length);

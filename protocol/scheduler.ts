@@ -1,4 +1,4 @@
-import { TURN_BYTES } from "./message-memory.ts";
+import { OVER_BYTES, TURN_BYTES } from "./message-memory.ts";
 
 /** A stream's place in the order of turns. Owned by the stream, written by the scheduler only. */
 export class Turn {
@@ -6,7 +6,7 @@ export class Turn {
   /** When the present span of counting began, and the bytes sent since. */
   since: number = -Infinity;
   bytes = 0;
-  /** Bytes that are left of its quantum. */
+  /** Bytes that are left of its quantum; below 0 it has sent more. */
   deficit = 0;
 }
 
@@ -24,8 +24,8 @@ const SOLE_BYTES = 1_048_576;
  * stream) go before bulk streams, by turns; bulk is never starved: it gets every ninth turn at
  * worst. Bulk streams share by deficit round robin (Shreedhar and Varghese, 1995): each has a
  * quantum a round, and whoever could not use all of it, as the network took less or its next bytes
- * were not there yet, goes on with the rest before the round does. So they get the same bytes, not
- * the same number of frames.
+ * were not there yet, goes on with the rest before the round does; what it has sent beyond is taken off
+ * its next one. So they get the same bytes, not the same number of frames.
  */
 export class Scheduler<Entry extends { readonly turn: Turn }> {
   readonly #prompt: Entry[] = [];
@@ -64,24 +64,36 @@ export class Scheduler<Entry extends { readonly turn: Turn }> {
     else (turn.deficit > 0 ? this.#unfinished : this.#bulk).push(entry);
   }
 
+  /** Who is next, and stays in the queue. */
+  peek(): Entry | undefined {
+    return this.#nextQueue[0];
+  }
+
   /** Takes the next entry out of the queue; it may send its deficit, and is added again for more. */
   next(): Entry | undefined {
-    const isBulkTurn = this.#prompt.length === 0 || (this.#run >= PROMPT_RUN && !this.#isBulkEmpty);
-    this.#run = isBulkTurn ? 0 : this.#run + 1;
-    const entry = isBulkTurn
-      ? (this.#unfinished.shift() ?? this.#bulk.shift())
-      : this.#prompt.shift();
+    const queue = this.#nextQueue;
+    const isPromptTurn = queue === this.#prompt;
+    this.#run = isPromptTurn ? this.#run + 1 : 0;
+    const entry = queue.shift();
     if (!entry) return undefined;
     const { turn } = entry;
     turn.isQueued = false;
-    if (turn.deficit === 0 || !isBulkTurn) turn.deficit = TURN_BYTES;
+    if (isPromptTurn) turn.deficit = TURN_BYTES;
+    else if (turn.deficit <= 0) turn.deficit += TURN_BYTES;
     return entry;
+  }
+
+  get #nextQueue(): Entry[] {
+    const isBulkTurn = this.#prompt.length === 0 || (this.#run >= PROMPT_RUN && !this.#isBulkEmpty);
+    if (!isBulkTurn) return this.#prompt;
+    return this.#unfinished.length > 0 ? this.#unfinished : this.#bulk;
   }
 
   /** Counts what an entry sent in its turn. */
   served({ turn }: Entry, bytes: number): void {
     turn.bytes += bytes;
-    turn.deficit = Math.max(0, turn.deficit - bytes);
+    // Who had it all to itself owes nothing to those who come.
+    turn.deficit = Math.max(-OVER_BYTES, turn.deficit - bytes);
     this.#soleBytes = turn === this.#last ? this.#soleBytes + bytes : bytes;
     this.#last = turn;
   }

@@ -8,6 +8,7 @@ const settled = Promise.resolve();
  */
 export const workerClock: Clock = {
   now: () => Date.now(),
+  tickMs: 1,
   wall: () => Date.now(),
   after: (milliseconds, callback) => {
     const timer = setTimeout(callback, milliseconds);

@@ -21,9 +21,9 @@ describe("MessageKeeper.send()", () => {
     const message = messageOf(100_000);
     keeper.send(message);
     expect(keeper.bytes).toBe(0);
-    expect(memory.take()).not.toBe(message.buffer);
+    expect(memory.take(MESSAGE_BYTES)).not.toBe(message.buffer);
     sent[0]?.done();
-    expect(memory.take()).toBe(message.buffer);
+    expect(memory.take(MESSAGE_BYTES)).toBe(message.buffer);
   });
 });
 
@@ -36,9 +36,9 @@ describe("MessageKeeper.sendAndKeep()", () => {
       const steps = [() => keeper.acknowledge(1), () => sent[0]?.done()];
       const [first, second] = isAcknowledgedFirst ? steps : steps.toReversed();
       first?.();
-      expect(memory.take()).not.toBe(message.buffer);
+      expect(memory.take(MESSAGE_BYTES)).not.toBe(message.buffer);
       second?.();
-      expect(memory.take()).toBe(message.buffer);
+      expect(memory.take(MESSAGE_BYTES)).toBe(message.buffer);
     }
   });
 
@@ -47,7 +47,7 @@ describe("MessageKeeper.sendAndKeep()", () => {
     const message = messageOf(1000);
     keeper.sendAndKeep(message, 20, 1);
     sent[0]?.done();
-    expect(memory.take()).toBe(message.buffer);
+    expect(memory.take(MESSAGE_BYTES)).toBe(message.buffer);
     message.fill(1);
     expect(keeper.settle(0).messages[0]?.bytes).toEqual(new Uint8Array(980).fill(7));
   });
@@ -61,6 +61,8 @@ describe("MessageKeeper.sendAndKeep()", () => {
     const { messages } = keeper.settle(0);
     expect(messages[0]?.bytes).toEqual(new Uint8Array(99_980).fill(7));
     messages[0]?.release();
-    expect([memory.take(), memory.take()]).toContain(messages[0]?.bytes.buffer);
+    expect([memory.take(MESSAGE_BYTES), memory.take(MESSAGE_BYTES)]).toContain(
+      messages[0]?.bytes.buffer,
+    );
   });
 });

@@ -76,7 +76,7 @@ describe("Scheduler", () => {
   it("lets a bulk stream go on with what is left of its quantum before the next has its turn", () => {
     const scheduler = new Scheduler<Entry>();
     const [cut, whole] = [bulk("cut", scheduler), bulk("whole", scheduler)];
-    scheduler.served(whole, 65_536);
+    scheduler.served(whole, 32_768);
     // Of 65,536 bytes, `cut` has sent 32,768: somebody else's window was full.
     for (const each of [whole, cut]) scheduler.add(each, 1);
     expect(scheduler.next()).toBe(cut);
@@ -85,6 +85,37 @@ describe("Scheduler", () => {
     scheduler.add(cut, 1);
     expect(names(scheduler)).toEqual(["whole", "cut"]);
     expect([whole.turn.deficit, cut.turn.deficit]).toEqual([65_536, 65_536]);
+  });
+
+  it("takes what a stream has sent beyond its quantum off its next one", () => {
+    const scheduler = new Scheduler<Entry>();
+    const [over, even] = [bulk("over", scheduler), bulk("even", scheduler)];
+    for (const each of [over, even]) {
+      each.turn.deficit = 65_536;
+      scheduler.served(each, each === over ? 90_000 : 65_536);
+      scheduler.add(each, 1);
+    }
+    expect(names(scheduler)).toEqual(["over", "even"]);
+    expect([over.turn.deficit, even.turn.deficit]).toEqual([41_072, 65_536]);
+  });
+
+  it("takes no more than half a quantum off, as others may come who did not wait", () => {
+    const scheduler = new Scheduler<Entry>();
+    const alone = bulk("alone", scheduler);
+    scheduler.served(alone, 1_000_000);
+    scheduler.add(alone, 1);
+    expect(scheduler.next()?.turn.deficit).toBe(32_768);
+  });
+
+  it("tells who is next, and leaves it there", () => {
+    const scheduler = new Scheduler<Entry>();
+    expect(scheduler.peek()).toBeUndefined();
+    const big = bulk("big", scheduler);
+    for (const each of [big, entry("key")]) scheduler.add(each, 1);
+    for (const name of ["key", "big"]) {
+      expect([scheduler.peek()?.name, scheduler.peek()?.name]).toEqual([name, name]);
+      expect(scheduler.next()?.name).toBe(name);
+    }
   });
 
   it("knows that it serves one stream alone after a megabyte, until it serves another", () => {
@@ -113,7 +144,8 @@ describe("Scheduler", () => {
       for (const room of taken) {
         const next = scheduler.next();
         if (!next) throw new Error("Everybody has left the queue");
-        const bytes = Math.min(room, next.turn.deficit);
+        // Half of them a little more than their turn, as its rest would be a frame of its own.
+        const bytes = Math.min(room, next.turn.deficit + (room % 2) * 32_768);
         sent.set(next, (sent.get(next) ?? 0) + bytes);
         scheduler.served(next, bytes);
         scheduler.add(next, 1);

@@ -47,7 +47,7 @@ export class SimulatedLink {
   constructor(way: Way, tickMs = 1) {
     this.#way = way;
     const now = (): number => this.#now - (this.#now % tickMs);
-    this.flight = new Flight({ now }, this.roundTrip);
+    this.flight = new Flight({ now, tickMs }, this.roundTrip);
     this.flight.open(CARRIER_WINDOW);
   }
 
