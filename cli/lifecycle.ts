@@ -1,5 +1,5 @@
 import { ConfigError, messageOf } from "../protocol/errors.ts";
-import { tuneHeap } from "./heap.ts";
+import { tuneEngine } from "./engine.ts";
 import { watchSettings } from "./reload.ts";
 
 /** Something that serves until it is told to stop. */
@@ -30,7 +30,7 @@ export async function serveUntilSignal(
   start: () => Promise<Service>,
   file?: string,
 ): Promise<void> {
-  tuneHeap();
+  tuneEngine();
   let service: Service;
   try {
     service = await start();

@@ -15,7 +15,6 @@ const MAX_LINES = 400;
 const TESTED_ELSEWHERE: Readonly<Record<string, string>> = {
   "cli/commands.ts": "every test that starts the command line; each command by e2e",
   "cli/edge-door.ts": "cli/tables.test.ts, which walks all tables",
-  "cli/heap.ts": "two flags of V8; `npm run bench` shows what it does",
   "client-agent/listeners/request.ts": "types alone",
   "edge-worker/egress/upstream/upstream.ts": "types alone",
   "edge-worker/node/accept-carrier.ts": "edge-worker/node/serve.test.ts, which calls it",
