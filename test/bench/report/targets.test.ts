@@ -47,8 +47,19 @@ describe("judgeTargets()", () => {
         "CPU of agent and edge per GB",
         "edgesocks-workerd",
       );
-    expect(verdicts(2)).toEqual([["≤ 2 s", "2 s", true]]);
-    expect(verdicts(2.1)).toEqual([["≤ 2 s", "2.1 s", false]]);
+    expect(verdicts(2)).toContainEqual(["≤ 2 s", "2 s", true]);
+    expect(verdicts(2.1)).toContainEqual(["≤ 2 s", "2.1 s", false]);
+  });
+
+  it("takes a share of a peer's where less is better", () => {
+    const verdicts = (seconds: number) =>
+      verdictsOf(
+        { "edgesocks-workerd": { "cpu-total": [seconds] }, "v2ray-ws": { "cpu-total": [10] } },
+        "CPU of agent and edge per GB",
+        "edgesocks-workerd",
+      );
+    expect(verdicts(3.7)).toContainEqual(["≤ 0.37 × v2ray-ws", "3.7 to 10", true]);
+    expect(verdicts(3.8)).toContainEqual(["≤ 0.37 × v2ray-ws", "3.8 to 10", false]);
   });
 
   it("knows nothing about what was not measured, or whose peer was not", () => {
