@@ -29,6 +29,11 @@ export class SendHalf {
     return this.#window.offset;
   }
 
+  /** Bytes that wait to be put into frames. */
+  get pending(): number {
+    return this.#pending?.rest.length ?? 0;
+  }
+
   /** Bytes that could go into a frame now. */
   get sendable(): number {
     return this.#pending ? Math.min(this.#pending.rest.length, this.#window.available) : 0;

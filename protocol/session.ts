@@ -1,6 +1,6 @@
+import { Absence } from "./absence.ts";
 import type { Address } from "./address.ts";
 import { Carriers } from "./carriers.ts";
-import type { Cancel } from "./clock.ts";
 import { ReceiveWindow, SendWindow } from "./credit.ts";
 import { CarrierError, ProtocolError, StreamError } from "./errors.ts";
 import type { Frame } from "./frame.ts";
@@ -9,6 +9,7 @@ import type { Hello } from "./hello.ts";
 import type { Link, LinkHost } from "./link.ts";
 import { PayloadMemory } from "./payload-memory.ts";
 import type { SessionOptions } from "./session-options.ts";
+import { shed } from "./shed.ts";
 import { Stream } from "./stream.ts";
 import { StreamIds } from "./stream-ids.ts";
 import { FrameType, HEADER_LENGTH, MAX_PAYLOAD, MAX_STREAM_ID } from "./wire.ts";
@@ -48,7 +49,7 @@ export class Session implements LinkHost {
   readonly #ids: StreamIds;
   readonly #resumeMemory: number;
   readonly #resumeWindowMs: number;
-  #expiry: Cancel | undefined;
+  #absence: Absence | undefined;
   /** The last id that we have opened. */
   #lastStreamId = 0;
   #isEnding = false;
@@ -115,9 +116,11 @@ export class Session implements LinkHost {
     return this.#options.remote;
   }
 
-  /** Bytes that wait here for readers, and those of lost carriers that may have to be sent again. */
+  /** Bytes that wait here for readers or to be sent, and those of lost carriers that may be sent again. */
   get held(): number {
-    return this.#window.held + this.#carriers.retainedByLost;
+    let bytes = this.#window.held + this.#carriers.retainedByLost;
+    for (const { unsent } of this.#allStreams) bytes += unsent;
+    return bytes;
   }
 
   /** Bytes that are kept until the peer has acknowledged them, on live and on lost carriers. */
@@ -153,7 +156,7 @@ export class Session implements LinkHost {
   attach(link: Link, carrier: number): void {
     if (this.#options.accept && this.isResumable) this.#carriers.claim(carrier);
     this.#carriers.add(link, carrier);
-    this.#expiry?.();
+    this.#absence?.end();
     this.#grantIfDue();
   }
 
@@ -170,6 +173,11 @@ export class Session implements LinkHost {
   /** Edge: makes room for one more carrier. */
   makeRoom(): void {
     if (this.#carriers.count >= this.maxCarriers) this.#carriers.dropStalest();
+  }
+
+  /** Takes all links for lost, where another may go on for them. */
+  lose(text: string): void {
+    if (this.isResumable) for (const link of this.#carriers.live) link.lose(text);
   }
 
   /** Finds out at once which links are still there. */
@@ -221,7 +229,7 @@ export class Session implements LinkHost {
 
   /** Ends the streams one by one, telling the peer why, before the links end. */
   reset(error: StreamError): void {
-    for (const { stream } of this.#streams.values()) stream.abort(error);
+    for (const stream of this.#allStreams) stream.abort(error);
   }
 
   consumed(bytes: number): void {
@@ -285,6 +293,10 @@ export class Session implements LinkHost {
       default:
         throw new ProtocolError("ERR_FRAME_STATE", `Cannot take frame ${frame.type} here`);
     }
+  }
+
+  get #allStreams(): Stream[] {
+    return Array.from(this.#streams.values(), ({ stream }) => stream);
   }
 
   #grantIfDue(): void {
@@ -358,18 +370,10 @@ export class Session implements LinkHost {
 
   /** The last link is lost: waits for another, with no more in memory than is allowed. */
   #keep(reason: CarrierError): void {
-    this.#shed();
-    this.#expiry = this.#options.clock.after(this.#resumeWindowMs, () => this.#end(reason));
-  }
-
-  /** Resets the streams that hold most until the rest is within bounds. */
-  #shed(): void {
-    if (this.held <= this.#resumeMemory) return;
-    const streams = Array.from(this.#streams.values(), ({ stream }) => stream);
-    for (const stream of streams.toSorted((a, b) => b.unread - a.unread)) {
-      if (this.held <= this.#resumeMemory) return;
-      stream.abort(new StreamError("connection-reset", "Too much is unread to wait for a carrier"));
-    }
+    this.#absence = new Absence(this.#options.clock, this.#resumeWindowMs, {
+      look: () => shed(this.#allStreams, this.held - this.#resumeMemory),
+      over: () => this.#end(reason),
+    });
   }
 
   #close(reason: CarrierError | ProtocolError): void {
@@ -386,10 +390,10 @@ export class Session implements LinkHost {
     if (this.#isOver) return;
     this.#isEnding = true;
     this.#isOver = true;
-    this.#expiry?.();
+    this.#absence?.end();
     this.#carriers.clear();
     const lost = new StreamError("edge-unavailable", reason.message, { cause: reason });
-    for (const { stream } of this.#streams.values()) stream.fail(lost);
+    for (const stream of this.#allStreams) stream.fail(lost);
     this.#options.closed(reason);
   }
 }

@@ -158,6 +158,11 @@ export class Stream implements ByteChannel {
     return this.#receiving.unread;
   }
 
+  /** Bytes that were written and wait to be sent. */
+  get unsent(): number {
+    return this.#sending.pending;
+  }
+
   /** Bytes that could go into a DATA frame now. */
   get sendable(): number {
     return this.#sending.sendable;

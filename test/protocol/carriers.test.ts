@@ -243,6 +243,33 @@ describe("Session without a carrier", () => {
     expect([agent.streamCount, session.ended]).toEqual([1, {}]);
   });
 
+  it("counts what waits to be sent, too, and what is added to it meanwhile [M-83]", async () => {
+    const session = new LossySession(helloWith({ ...wide, streamWindow: 1000 }), wide, 40_000);
+    session.dial();
+    await session.settle();
+    const { agent, edge } = endsOf(session);
+    for (let count = 0; count < 4; count++) agent.open(1, to, none);
+    await session.settle();
+    const write = (index: number) =>
+      fateOf(
+        session.incoming[index]?.stream.write(patternOf(1, 16_000 - index)) ?? Promise.reject(),
+      );
+    const fates = [write(0), write(1), write(2)];
+    await session.settle();
+    session.carriers[0]?.lose("both");
+    await session.clock.run();
+    expect(fates.map(({ now }) => now === "pending")).toEqual([false, true, true]);
+    const late = write(3);
+    await session.clock.advance(1000);
+    // The others have sent a part.
+    expect([...fates.slice(1), late].map(({ now }) => now === "pending")).toEqual([
+      true,
+      true,
+      false,
+    ]);
+    expect(edge.held).toBeLessThanOrEqual(40_000);
+  });
+
   it("leaves nothing behind when it is closed, at either end", async () => {
     const session = await begun();
     const { agent, edge } = endsOf(session);
