@@ -9,7 +9,7 @@ import { GoAwayReason } from "../protocol/wire.ts";
 import { DialQueue } from "./egress/dial-queue.ts";
 import { serveStream } from "./services/serve-stream.ts";
 import type { ServiceContext } from "./services/service.ts";
-import { SessionTokens } from "./session-tokens.ts";
+import { type Redeemed, SessionTokens } from "./session-tokens.ts";
 import type { Users } from "./users/users.ts";
 
 export interface BridgeOptions extends Omit<
@@ -38,7 +38,7 @@ export class Bridge {
   readonly #options: BridgeOptions;
   /** Each session and whose it is. */
   readonly #sessions = new Map<Session, string>();
-  readonly #tokens = new SessionTokens<Session>();
+  readonly #tokens = new SessionTokens<Session, Link>();
   /** Carriers whose agent has not said HELLO yet. */
   readonly #greeting = new Set<Link>();
   /** Sessions without a carrier, the oldest first. */
@@ -68,10 +68,12 @@ export class Bridge {
         hello: () => ({ ...this.#options.hello, session: token }),
         greet: (hello, link) => {
           this.#greeting.delete(link);
-          const joined = this.#sessionFor(user, hello);
+          const joined = this.#sessionFor(user, hello, link);
           ({ token } = joined);
           // A key that ended in the meantime ends its session as it begins.
           if (joined.session.isOver) throw unknownSession();
+          // An agent that was not answered, and dials again; or somebody has its token.
+          joined.rival?.lose("Another carrier joined by its token");
           joined.session.makeRoom();
           joined.session.attach(link, hello.carrier);
           this.#waiting.delete(joined.session);
@@ -109,15 +111,15 @@ export class Bridge {
     for (const session of this.#sessions.keys()) session.close("The edge has stopped");
   }
 
-  #sessionFor(user: string, hello: Hello): { session: Session; token: Uint8Array } {
+  #sessionFor(user: string, hello: Hello, link: Link): Redeemed<Session, Link> {
     if (hello.session.length === 0) return this.#begin(user, hello);
-    const joined = this.#tokens.redeem(hello.session, user);
+    const joined = this.#tokens.redeem(hello.session, user, link);
     // A session that cannot be resumed has but one carrier, and its token is good for nothing.
     if (joined?.session.isResumable) return joined;
     throw unknownSession();
   }
 
-  #begin(user: string, hello: Hello): { session: Session; token: Uint8Array } {
+  #begin(user: string, hello: Hello): Redeemed<Session, Link> {
     const { log, clock, tally, users, resumeMemory } = this.#options;
     const egress = this.#options.egress.forUser?.(user) ?? this.#options.egress;
     const lookups = this.#lookups;
@@ -144,7 +146,7 @@ export class Bridge {
     unwatch = this.#watchExpiry(user, () => session.close("The key has ended"));
     tally.sessionsBegun++;
     log.info("A session began", { sessions: this.#sessions.size });
-    return { session, token: this.#tokens.begin(session, user) };
+    return { session, token: this.#tokens.begin(session, user), rival: undefined };
   }
 
   /** Calls back once the key of `user` is no longer good, if it has an end at all. */

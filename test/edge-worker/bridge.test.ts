@@ -150,6 +150,17 @@ describe("Bridge.accept()", () => {
     expect([session.linkCount, bridge.sessionCount]).toEqual([2, 1]);
   });
 
+  it("ends the carrier by whose token another joins, and not the session [M-87]", async () => {
+    const { bridge, clock, agent, connect, session } = await resumableBridge();
+    const token = agent.hello?.session ?? nothing;
+    await connect({ session: token, carrier: 2 }, session);
+    expect(session.linkCount).toBe(2);
+    const rival = await connect({ session: token, carrier: 3 });
+    await clock.run();
+    expect([rival.failure, rival.session?.isOpen]).toEqual([undefined, true]);
+    expect([session.linkCount, session.isOpen, bridge.sessionCount]).toEqual([1, true, 1]);
+  });
+
   it("ends the oldest of the sessions that wait when they are too many", async () => {
     const { bridge, clock, connect } = createResumable();
     const agents: AgentEnd[] = [];

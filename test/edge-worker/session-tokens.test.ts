@@ -3,10 +3,10 @@ import { SessionTokens } from "../../edge-worker/session-tokens.ts";
 
 /** The tokens of one session, of the key "alice". */
 function begun() {
-  const tokens = new SessionTokens<string>();
+  const tokens = new SessionTokens<string, string>();
   const first = tokens.begin("session", "alice");
   const use = (token: Uint8Array | undefined): Uint8Array | undefined =>
-    tokens.redeem(token ?? new Uint8Array(), "alice")?.token;
+    tokens.redeem(token ?? new Uint8Array(), "alice", "carrier")?.token;
   return { tokens, first, use };
 }
 
@@ -36,9 +36,18 @@ describe("SessionTokens", () => {
     expect(use(first)).toBeUndefined();
   });
 
+  it("tells who has used a token before", () => {
+    const { tokens, first } = begun();
+    const rivalOf = (token: Uint8Array | undefined, carrier: string): string | undefined =>
+      tokens.redeem(token ?? new Uint8Array(), "alice", carrier)?.rival;
+    const second = tokens.redeem(first, "alice", "one")?.token;
+    expect([rivalOf(first, "two"), rivalOf(first, "three")]).toEqual(["one", "two"]);
+    expect([rivalOf(second, "four"), rivalOf(second, "five")]).toEqual([undefined, "four"]);
+  });
+
   it("takes no token of another key, and the token stays good for its own", () => {
     const { tokens, first, use } = begun();
-    expect(tokens.redeem(first, "mallory")).toBeUndefined();
+    expect(tokens.redeem(first, "mallory", "carrier")).toBeUndefined();
     expect(use(first)).toBeDefined();
   });
 
