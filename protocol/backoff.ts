@@ -14,7 +14,16 @@ export const UNREACHABLE: BackoffRange = { firstMs: 250, maxMs: 30_000, growth: 
  */
 export const AWAITED: BackoffRange = { firstMs: 50, maxMs: 30_000, growth: 1.1 };
 /** An edge that answered and refused us will not think better of it by itself. */
-export const REFUSED: BackoffRange = { firstMs: 30_000, maxMs: 120_000, growth: 2 };
+const REFUSED: BackoffRange = { firstMs: 30_000, maxMs: 120_000, growth: 2 };
+
+/**
+ * For an edge that has refused us or cannot be reached, while streams wait for it or none does. Where
+ * they do, it may be a box on the way that refuses us in its place, and not for long.
+ */
+export function rangeOf(state: { isRefused: boolean; isAwaited: boolean }): BackoffRange {
+  if (state.isRefused) return state.isAwaited ? UNREACHABLE : REFUSED;
+  return state.isAwaited ? AWAITED : UNREACHABLE;
+}
 
 /** Exponential backoff with full jitter, so that many agents do not come back all at once. */
 export class Backoff {

@@ -9,22 +9,21 @@ const MISSED_PINGS = 2;
 
 /** How often a busy carrier is looked at, once its loss costs nothing but a new one. */
 const QUICK_TICK_MS = 1000;
-/** After this silence a busy carrier is pinged. */
+/** After this silence a carrier of streams is pinged. */
 const QUIET_MS = 3000;
 /** An answer to a ping takes no longer, or as long as four of the last. */
 const ANSWER_MS = 5000;
-/** A carrier is busy until this long after its last bytes. */
-const BUSY_MS = 15_000;
-/** A timer that is late by this, by any clock, has slept. */
-const SLEPT_MS = 10_000;
+/**
+ * A carrier is busy until this long after its last bytes: for them to come back, or what answers them
+ * to wait at the other end, of which we hear nothing.
+ */
+const BUSY_MS = 60_000;
 
 export interface KeepAliveActions {
   /** The agent pings; the edge only listens, as each ping to a Durable Object is billed. */
   readonly pings: boolean;
   readonly ping: (stamp: Uint8Array) => void;
   readonly dead: (silentMs: number) => void;
-  /** The machine was asleep: whoever was at the other end is likely to have given up. */
-  readonly slept: () => void;
 }
 
 /** Notices that a carrier is dead, and measures its round trip (PROTOCOL.md section 4.2). */
@@ -96,13 +95,7 @@ export class KeepAlive {
   #schedule(delayMs: number): void {
     this.#cancel();
     this.#delayMs = delayMs;
-    const beganAt = this.#clock.now();
-    const beganAtWall = this.#clock.wall();
-    this.#cancel = this.#clock.after(delayMs, () => {
-      const elapsedMs = Math.max(this.#clock.now() - beganAt, this.#clock.wall() - beganAtWall);
-      if (this.#isQuick && elapsedMs - delayMs >= SLEPT_MS) return this.#actions.slept();
-      this.#tick();
-    });
+    this.#cancel = this.#clock.after(delayMs, () => this.#tick());
   }
 
   #tick(): void {
@@ -111,8 +104,7 @@ export class KeepAlive {
     if (this.#isDead(now)) return this.#actions.dead(silentMs);
     const isBusy = this.#isQuick && now - this.#lastTraffic < BUSY_MS;
     const wasIdle = this.#delayMs === PING_INTERVAL_MS;
-    // One ping after the last bytes: its answer says that they can have arrived.
-    const isDoubtful = isBusy && silentMs >= QUIET_MS && this.#lastTraffic > this.#lastPing;
+    const isDoubtful = isBusy && silentMs >= QUIET_MS && now - this.#lastPing >= QUIET_MS;
     if (wasIdle || isDoubtful) this.#ping();
     const isWaiting = this.#isQuick && this.#pingedAt !== undefined;
     this.#schedule(isBusy || isWaiting ? QUICK_TICK_MS : PING_INTERVAL_MS);

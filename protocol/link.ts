@@ -89,7 +89,6 @@ export class Link implements StreamPort, CarrierEvents {
       dead: (silentMs) => {
         this.lose(`Nothing was heard for ${Math.round(silentMs / 1000)} s`);
       },
-      slept: () => this.lose("This machine has slept"),
     });
     this.#helloTimer = options.clock.after(HELLO_TIMEOUT_MS, () => {
       const text = "The other side did not say HELLO in time";

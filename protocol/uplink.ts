@@ -1,6 +1,7 @@
-import { AWAITED, Backoff, type BackoffRange, REFUSED, UNREACHABLE } from "./backoff.ts";
+import { AWAITED, Backoff, rangeOf, UNREACHABLE } from "./backoff.ts";
 import type { Carrier, CarrierEvents } from "./carrier.ts";
 import { type Clock, pause } from "./clock.ts";
+import { Doubt } from "./doubt.ts";
 import { CarrierError, messageOf, ProtocolError, StreamError } from "./errors.ts";
 import { HandOver } from "./hand-over.ts";
 import type { Hello } from "./hello.ts";
@@ -69,6 +70,7 @@ export class Uplink {
   #isUp = false;
   /** The network has changed while we dialled: the next try is due at once. */
   #isHurried = false;
+  readonly #doubt: Doubt;
   #attempt = new AbortController();
   /** When the dial that is under way began; without one, never. */
   #attemptedAt = Infinity;
@@ -92,6 +94,7 @@ export class Uplink {
     });
     this.#handOver = new HandOver(options.clock, () => this.#notice());
     this.#backoff = new Backoff(options.random);
+    this.#doubt = new Doubt(options.clock);
   }
 
   /** The round trip to the edge: of the last ping, or else of HELLO; undefined before it was there. */
@@ -144,11 +147,16 @@ export class Uplink {
     });
   }
 
-  /** This machine's network is another now: looks at every carrier, and dials without a pause. */
-  networkChanged(): void {
+  /**
+   * This machine's network is another now: looks at every carrier, and dials another without a pause.
+   * Those that are silent until it is there are lost; all of them, where the machine was asleep.
+   */
+  networkChanged(hasSlept: boolean): void {
+    if (hasSlept) for (const session of this.#sessions) session.lose("This machine has slept");
     this.#backoff.reset();
     this.#isShaky = false;
     this.#isHurried = true;
+    this.#doubt.raise();
     for (const session of this.#sessions) session.probe();
     this.#attempt.abort();
     this.#greeting?.lose("The network has changed");
@@ -173,7 +181,7 @@ export class Uplink {
   #lacksCarrier(): boolean {
     const session = this.#current;
     if (!session?.isOpen || this.#handOver.isDue(session)) return true;
-    return this.#pool.isLacking(session);
+    return this.#pool.isLacking(session) || this.#doubt.silent(session).length > 0;
   }
 
   /** Resolves when something has changed that may need a carrier. */
@@ -206,7 +214,7 @@ export class Uplink {
       const code = error instanceof CarrierError ? error.code : undefined;
       // Without a session to ask for, the edge may well take us.
       if (code === "ERR_NO_SESSION" || this.#isHurried) return;
-      const range = code === "ERR_ADMISSION" ? REFUSED : this.#patience;
+      const range = rangeOf({ isRefused: code === "ERR_ADMISSION", isAwaited: this.#isAwaited });
       const waitMs = this.#backoff.nextMs(range);
       // What is tried again in no time at all is not worth a line each.
       const level = range === AWAITED && waitMs < QUIET_MS ? "debug" : "warn";
@@ -216,9 +224,10 @@ export class Uplink {
     }
   }
 
-  get #patience(): BackoffRange {
+  /** Streams wait for a carrier. */
+  get #isAwaited(): boolean {
     const session = this.#current;
-    return session && session.streamCount > 0 && !session.isOpen ? AWAITED : UNREACHABLE;
+    return session !== undefined && session.streamCount > 0 && !session.isOpen;
   }
 
   /** Dials, and greets: joins the current session, or begins one. */
@@ -288,6 +297,7 @@ export class Uplink {
     if (isFirst) log.info(`Connected to the edge at ${edge}`, { runtime: remote.runtime });
     this.#tellUp(true);
     for (const { resolve } of this.#waiting) resolve(session);
+    this.#doubt.settle(session);
     done();
     return session;
   }
@@ -328,7 +338,11 @@ export class Uplink {
     this.#lastLoss = reason;
     this.#weigh(link.received > 0);
     this.#giveUpStuck();
-    if (session !== this.#current) return session.close("Its edge does not know it any more");
+    if (session !== this.#current) {
+      // No carrier can join it; its streams go on on those that it has.
+      if (session.linkCount === 0) session.close("Its edge does not know it any more");
+      return;
+    }
     if (session.linkCount === 0) {
       this.#tellUp(false);
       log.info(`The carrier to ${edge} is lost`, { reason: messageOf(reason) });

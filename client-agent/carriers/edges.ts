@@ -84,9 +84,9 @@ export class Edges<Place extends { readonly name: string }> {
     return uplink.session();
   }
 
-  /** This machine's network is another now. */
-  networkChanged(): void {
-    for (const { uplink } of this.#candidates) uplink.networkChanged();
+  /** As Uplink.networkChanged(). */
+  networkChanged(hasSlept: boolean): void {
+    for (const { uplink } of this.#candidates) uplink.networkChanged(hasSlept);
   }
 
   /** Ends the streams and their carriers, and dials no more. */

@@ -39,9 +39,9 @@ export class Uplinks {
     return this.#uplinkOf(user).session();
   }
 
-  /** This machine's network is another now. */
-  networkChanged(): void {
-    for (const uplink of this.#uplinks.values()) uplink.networkChanged();
+  /** As Uplink.networkChanged(). */
+  networkChanged(hasSlept: boolean): void {
+    for (const uplink of this.#uplinks.values()) uplink.networkChanged(hasSlept);
   }
 
   stop(): void {

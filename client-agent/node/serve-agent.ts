@@ -93,8 +93,8 @@ export async function serveAgent(options: NodeAgentOptions): Promise<RunningAgen
   );
   const admin = await serveAdminBeside(socks, options, metrics);
   const running = Promise.all(uplinks.map((each) => each.run()));
-  const unwatch = watchNetwork(nodeClock, () => {
-    for (const each of uplinks) each.networkChanged();
+  const unwatch = watchNetwork(nodeClock, (hasSlept) => {
+    for (const each of uplinks) each.networkChanged(hasSlept);
   });
   const stop = async (drainMs: number): Promise<void> => {
     socks.close();

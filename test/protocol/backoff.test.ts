@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { AWAITED, Backoff, REFUSED, UNREACHABLE } from "../../protocol/backoff.ts";
+import { AWAITED, Backoff, rangeOf, UNREACHABLE } from "../../protocol/backoff.ts";
 
 /** Just below 1, the most that a random() gives. */
 const ALMOST_ONE = 1 - Number.EPSILON / 2;
@@ -56,8 +56,15 @@ describe("Backoff.nextMs()", () => {
   });
 
   it("is rarer for an edge that refuses than for one out of reach", () => {
-    expect(REFUSED.firstMs).toBeGreaterThanOrEqual(UNREACHABLE.maxMs);
-    expect(REFUSED.maxMs).toBeGreaterThan(UNREACHABLE.maxMs);
+    const refused = rangeOf({ isRefused: true, isAwaited: false });
+    expect(refused.firstMs).toBeGreaterThanOrEqual(UNREACHABLE.maxMs);
+    expect(refused.maxMs).toBeGreaterThan(UNREACHABLE.maxMs);
+  });
+
+  it("is that of one out of reach for one that refuses while streams wait", () => {
+    expect(rangeOf({ isRefused: true, isAwaited: true })).toBe(UNREACHABLE);
+    expect(rangeOf({ isRefused: false, isAwaited: true })).toBe(AWAITED);
+    expect(rangeOf({ isRefused: false, isAwaited: false })).toBe(UNREACHABLE);
   });
 });
 

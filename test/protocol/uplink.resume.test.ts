@@ -107,6 +107,28 @@ describe("Uplink, a session that can be resumed", () => {
     expect(read.now).toMatchObject({ reason: "edge-unavailable" });
   });
 
+  it("lets all streams end on a draining edge in whose place another stands already", async () => {
+    const { clock, bridge, restartEdge, uplink, session, stream, dial, egress } =
+      await streaming(2);
+    const other = session.open(Command.Connect, target, none).stream;
+    await clock.run();
+    const [, second] = egress().dials;
+    second?.succeed();
+    await clock.run();
+    const old = bridge();
+    restartEdge();
+    old.drain(60_000);
+    await clock.advance(1000);
+    expect(await uplink.session()).not.toBe(session);
+    dial.channel.farEnd();
+    await stream.end();
+    await clock.run();
+    expect(session.linkCount).toBe(1);
+    void other.write(Uint8Array.of(8));
+    await clock.run();
+    expect([...(second?.channel.written ?? [])]).toEqual([8]);
+  });
+
   it("keeps as many carriers as it may, and streams go on on the others at once", async () => {
     const { clock, pairs, session, stream, dial, network, ups } = await streaming(2);
     expect([session.linkCount, pairs.length]).toEqual([2, 2]);
@@ -149,6 +171,18 @@ describe("Uplink, a carrier that nobody says is lost", () => {
     expect(dialledAt[1]).toBeLessThanOrEqual(110_000);
   });
 
+  it("is given up within 10 s while data wait at the edge, for a minute after the last", async () => {
+    for (const quietMs of [1000, 16_000, 30_500, 45_000, 55_000]) {
+      const { clock, pairs, stream, dial } = await streaming();
+      const read = fateOf(stream.read());
+      await clock.advance(quietMs);
+      pairs[0]?.blackHole();
+      dial.channel.arrive(Uint8Array.of(6));
+      await clock.advance(10_000);
+      expect(read.now, `quiet for ${quietMs} ms`).toEqual(Uint8Array.of(6));
+    }
+  });
+
   it("is given up within 60 s when it is idle", async () => {
     const { clock, pairs, dialledAt } = await resumingUplink();
     await clock.advance(100_000);
@@ -158,28 +192,41 @@ describe("Uplink, a carrier that nobody says is lost", () => {
   });
 
   it("is given up as soon as the machine wakes from its sleep", async () => {
-    const { clock, dialledAt } = await resumingUplink();
+    const { clock, uplink, session, stream, dialledAt } = await streaming(2);
     await clock.advance(31_000);
-    clock.sleptMs = 600_000;
-    await clock.advance(30_000);
-    expect(dialledAt).toHaveLength(2);
+    const read = fateOf(stream.read());
+    uplink.networkChanged(true);
+    await clock.run();
+    expect([dialledAt, session.linkCount]).toEqual([[0, 0, 31_000, 31_000], 2]);
+    expect(read.now).toBe("pending");
   });
 
-  it("is looked at as soon as the network has changed", async () => {
-    const { clock, pairs, uplink, dialledAt } = await resumingUplink();
-    await clock.advance(45_000);
+  it("is given up as soon as another is there after the network has changed", async () => {
+    const { clock, pairs, uplink, stream, dial, dialledAt, session } = await streaming();
+    await clock.advance(44_500);
     pairs[0]?.blackHole();
-    uplink.networkChanged();
-    await clock.advance(6000);
-    expect(dialledAt).toHaveLength(2);
+    uplink.networkChanged(false);
+    await clock.run();
+    void stream.write(Uint8Array.of(5));
+    await clock.run();
+    expect([dialledAt, session.linkCount]).toEqual([[0, 44_500], 1]);
+    expect([...dial.channel.written]).toEqual([5]);
   });
 
-  it("stays when it answers after the network has changed", async () => {
-    const { clock, uplink, dialledAt } = await resumingUplink();
-    await clock.advance(45_000);
-    uplink.networkChanged();
-    await clock.advance(20_000);
-    expect(dialledAt).toHaveLength(1);
+  it("stays when it answers after the network has changed, beside another", async () => {
+    const { clock, uplink, dialledAt, failures } = await resumingUplink(1, 4, {
+      delayMs: 20,
+      windows: {},
+    });
+    const session = await uplink.session();
+    const [first] = session.carriers.live;
+    await clock.advance(44_500);
+    uplink.networkChanged(false);
+    await clock.advance(1000);
+    expect([dialledAt.length, failures]).toEqual([2, []]);
+    expect([session.linkCount, session.carriers.live[0]]).toEqual([2, first]);
+    await clock.advance(120_000);
+    expect([dialledAt.length, session.linkCount]).toEqual([2, 1]);
   });
 });
 
@@ -218,7 +265,7 @@ describe("Uplink.networkChanged()", () => {
     await clock.advance(8000);
     const before = dialledAt.length;
     network.isUp = true;
-    uplink.networkChanged();
+    uplink.networkChanged(false);
     await clock.run();
     expect([dialledAt.length, dialledAt.at(-1)]).toEqual([before + 1, 28_000]);
     expect((await uplink.session()).isOpen).toBe(true);

@@ -15,13 +15,13 @@ const info = (address: string, internal = false): NetworkInterfaceInfo => ({
 function watched(first: Record<string, NetworkInterfaceInfo[]>) {
   const clock = new FakeClock();
   const network = { interfaces: first };
-  let changes = 0;
+  const sleeps: boolean[] = [];
   const stop = watchNetwork(
     clock,
-    () => changes++,
+    (hasSlept) => void sleeps.push(hasSlept),
     () => network.interfaces,
   );
-  return { clock, network, stop, changes: () => changes };
+  return { clock, network, stop, sleeps, changes: () => sleeps.length };
 }
 
 describe("watchNetwork()", () => {
@@ -44,6 +44,26 @@ describe("watchNetwork()", () => {
     };
     await clock.advance(20_000);
     expect(changes()).toBe(0);
+  });
+
+  it("sees an interface that takes the address of another", async () => {
+    const { clock, network, sleeps } = watched({ eth0: [info("192.0.2.1")] });
+    network.interfaces = { wlan0: [info("192.0.2.1")] };
+    await clock.advance(2000);
+    expect(sleeps).toEqual([false]);
+  });
+
+  it("finds within 2 s of waking that the machine has slept, by the wall's clock", async () => {
+    const { clock, sleeps } = watched({ eth0: [info("192.0.2.1")] });
+    await clock.advance(3000);
+    clock.sleptMs = 9999;
+    await clock.advance(2000);
+    expect(sleeps).toEqual([]);
+    clock.sleptMs += 60_000;
+    await clock.advance(2000);
+    expect(sleeps).toEqual([true]);
+    await clock.advance(20_000);
+    expect(sleeps).toEqual([true]);
   });
 
   it("leaves no timer when it is ended", async () => {
