@@ -29,6 +29,8 @@ const MAX_LOOKUPS = 16;
 /** Sessions that may wait for a carrier at once, and how many times the memory of one they may hold. */
 const MAX_WAITING = 256;
 const WAITING_SHARES = 2;
+/** To agents, who show it to people. */
+const STOPPING = "The edge is stopping";
 
 /**
  * The edge's side of its agents: joins carriers into sessions and serves each stream that an
@@ -46,7 +48,8 @@ export class Bridge {
   readonly #memory = new PayloadMemory();
   readonly #messageMemory = new MessageMemory();
   readonly #lookups = new DialQueue(MAX_LOOKUPS);
-  #isDraining = false;
+  /** When those who were asked to leave are to have left; undefined while nobody was. */
+  #drainsUntil: number | undefined;
 
   constructor(options: BridgeOptions) {
     this.#options = options;
@@ -54,6 +57,11 @@ export class Bridge {
 
   get sessionCount(): number {
     return this.#sessions.size;
+  }
+
+  /** Sessions without a carrier, whose agents will come back if they can. */
+  get waitingCount(): number {
+    return this.#waiting.size;
   }
 
   /** Takes a carrier of `user`, who was admitted; `open` starts it. */
@@ -77,6 +85,8 @@ export class Bridge {
           joined.session.makeRoom();
           joined.session.attach(link, hello.carrier);
           this.#waiting.delete(joined.session);
+          // Behind our HELLO.
+          if (this.#drainsUntil !== undefined) clock.defer(() => this.#sendAway(link));
           return joined.session;
         },
         failed: (reason) => {
@@ -89,13 +99,25 @@ export class Bridge {
     this.#greeting.add(link);
   }
 
-  /** Asks every agent to leave within `drainMs`; whoever is away need not come back. */
+  /**
+   * Asks every agent to leave within `drainMs`. Nobody new is taken; who is away, or loses its carrier
+   * meanwhile, may come back for the streams it has.
+   */
   drain(drainMs: number): void {
-    this.#isDraining = true;
+    this.#drainsUntil = this.#options.clock.now() + drainMs;
     // Who has not said HELLO cannot be asked, and finds another edge as well as a new one.
-    for (const link of this.#greeting) link.close("The edge is stopping");
-    for (const session of this.#sessions.keys()) session.drain(drainMs, "The edge is stopping");
-    for (const session of this.#waiting) session.close("The edge is stopping");
+    for (const link of this.#greeting) link.close(STOPPING);
+    for (const session of this.#sessions.keys()) session.drain(drainMs, STOPPING);
+    for (const session of this.#waiting) this.#closeIfDone(session);
+  }
+
+  #closeIfDone(session: Session): void {
+    if (session.streamCount === 0) session.close(STOPPING);
+  }
+
+  #sendAway(link: Link): void {
+    const leftMs = (this.#drainsUntil ?? 0) - this.#options.clock.now();
+    link.drain(Math.max(0, Math.ceil(leftMs)), STOPPING);
   }
 
   /** Ends the sessions of users who are users no more. */
@@ -112,10 +134,13 @@ export class Bridge {
   }
 
   #sessionFor(user: string, hello: Hello, link: Link): Redeemed<Session, Link> {
-    if (hello.session.length === 0) return this.#begin(user, hello);
+    const isLeaving = this.#drainsUntil !== undefined;
+    if (hello.session.length === 0 && !isLeaving) return this.#begin(user, hello);
     const joined = this.#tokens.redeem(hello.session, user, link);
     // A session that cannot be resumed has but one carrier, and its token is good for nothing.
-    if (joined?.session.isResumable) return joined;
+    const isKnown = joined?.session.isResumable;
+    if (isLeaving && !(isKnown && this.#waiting.has(joined.session))) throw stopping();
+    if (isKnown) return joined;
     throw unknownSession();
   }
 
@@ -166,7 +191,7 @@ export class Bridge {
     if (session.linkCount > 0) return;
     this.#options.log.info("A session waits for a carrier", because(reason));
     this.#waiting.add(session);
-    if (this.#isDraining) session.close("The edge is stopping");
+    if (this.#drainsUntil !== undefined) this.#closeIfDone(session);
     this.#limitWaiting();
   }
 
@@ -191,6 +216,11 @@ export class Bridge {
     const violations = ++tally.violations;
     log.warn("A session ended by a breach of the protocol", { ...because(reason), violations });
   }
+}
+
+function stopping(): ProtocolError {
+  const goAway = GoAwayReason.Overloaded;
+  return new ProtocolError("ERR_FRAME_STATE", STOPPING, { goAway });
 }
 
 function unknownSession(): ProtocolError {

@@ -181,7 +181,7 @@ export class Carriers {
       for (const { carrier, received } of entries) {
         takeOver(this.#lost.answered(carrier, heir), heir, received);
       }
-      return;
+      return this.#closeIfLeft(heir);
     }
     const answers = entries.map(({ carrier, received }): ResumeEntry => {
       this.#endForAgent(carrier, heir);
@@ -221,6 +221,7 @@ export class Carriers {
   }
 
   #closeIfLeft(link: Link): void {
-    if (this.#leaving.has(link) && this.#links.get(link)?.streams === 0) link.close("Drained");
+    if (!this.#leaving.has(link) || this.#lost.isHeir(link)) return;
+    if (this.#links.get(link)?.streams === 0) link.close("Drained");
   }
 }

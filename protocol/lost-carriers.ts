@@ -48,6 +48,12 @@ export class LostCarriers<Link extends LostLink> {
     return entries;
   }
 
+  /** Agent: whether `heir` is to go on for any. */
+  isHeir(heir: Link): boolean {
+    for (const each of this.#heirs.values()) if (each === heir) return true;
+    return false;
+  }
+
   /** Agent: the carrier that `heir` goes on for. @throws ProtocolError when it was not asked for */
   answered(carrier: number, heir: Link): Link {
     const link = this.#links.get(carrier);

@@ -48,6 +48,8 @@ export interface EdgeListeners {
   renew(pair: TlsPair): void;
   /** Takes no new connections; those that are open go on. */
   close(): void;
+  /** Takes connections again, unless somebody else has the port by now. Never rejects. */
+  reopen(): Promise<void>;
   /** Cuts what is open and was not upgraded. */
   cut(): void;
 }
@@ -84,7 +86,15 @@ export async function openListeners(options: ListenerOptions): Promise<EdgeListe
   const renew = (renewed: TlsPair): void => {
     for (const server of secured) server.setSecureContext(secureOptions(renewed));
   };
-  return { endpoints, renew, close, cut };
+  const reopen = async (): Promise<void> => {
+    await Promise.allSettled(
+      servers.map(async (server, index) => {
+        const endpoint = endpoints[index];
+        if (endpoint && !server.listening) await listenAt(server, endpoint);
+      }),
+    );
+  };
+  return { endpoints, renew, close, reopen, cut };
 }
 
 function createPlainServer(options: ListenerOptions): Server {

@@ -20,8 +20,8 @@ export interface EdgeRequestOptions {
   readonly guard: ClientGuard;
   readonly log: Log;
   readonly tally: Tally;
-  /** Whether the edge is about to end, and takes no more carriers. */
-  readonly isStopping: () => boolean;
+  /** Whether no carrier is taken, as the edge is about to end and nobody is away. */
+  readonly isClosed: () => boolean;
 }
 
 /** What a listener does with what comes in. */
@@ -91,7 +91,7 @@ function takeIn(
   incoming: IncomingMessage,
 ): Response | undefined {
   const { guard, log, tally } = options;
-  if (options.isStopping()) return new Response(null, { status: 503 });
+  if (options.isClosed()) return new Response(null, { status: 503 });
   const origin = originOf(guard, incoming);
   const leave = guard.admitted(origin);
   if (!leave) return new Response(null, { status: 429 });

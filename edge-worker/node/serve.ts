@@ -92,7 +92,7 @@ export async function serveEdge(options: NodeEdgeOptions): Promise<RunningEdge> 
     log,
     tally,
     keyring: () => keyring,
-    isStopping: () => isStopping,
+    isClosed: () => isStopping && bridge.waitingCount === 0,
   });
   const listeners = await openListeners({ ...options, ...requests, pair, limits: edgeHttpLimits });
   const watch = tls && pair && watchTls(tls, pair, listeners, log);
@@ -123,8 +123,7 @@ export async function serveEdge(options: NodeEdgeOptions): Promise<RunningEdge> 
     stop: async (drainMs) => {
       isStopping = true;
       watch?.stop();
-      listeners.close();
-      await drain(bridge, drainMs);
+      await drain(bridge, listeners, drainMs);
       closeUpstreams();
       users.save();
       listeners.cut();
@@ -189,12 +188,16 @@ async function serveAdminBeside(
   return admin && serveAdmin(admin.host, admin.port, metrics);
 }
 
-async function drain(bridge: Bridge, drainMs: number): Promise<void> {
+/** The port is another edge's, unless somebody is away who has streams here. */
+async function drain(bridge: Bridge, listeners: EdgeListeners, drainMs: number): Promise<void> {
   bridge.drain(drainMs);
   const deadline = nodeClock.now() + drainMs;
   while (bridge.sessionCount > 0 && nodeClock.now() < deadline) {
+    if (bridge.waitingCount > 0) await listeners.reopen();
+    else listeners.close();
     await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
   }
+  listeners.close();
   bridge.close();
 }
 

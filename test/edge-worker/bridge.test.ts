@@ -186,6 +186,34 @@ describe("Bridge.drain()", () => {
     expect(silent.closed).toEqual([1000]);
   });
 
+  it("takes who was away back for its streams, asks it to leave, and takes nobody else", async () => {
+    const { bridge, clock, agent, connect, session, egress } = await resumableBridge();
+    const { stream } = session.open(Command.Connect, target, nothing);
+    await clock.run();
+    const [dial] = egress.dials;
+    dial?.succeed();
+    await clock.run();
+    agent.carriers.cut();
+    await clock.run();
+    bridge.drain(3000);
+    await clock.advance(1000);
+    expect(bridge.waitingCount).toBe(1);
+    const stranger = await connect();
+    const back = await connect({ session: agent.hello?.session ?? nothing, carrier: 2 }, session);
+    await clock.run();
+    const further = await connect({ session: back.hello?.session ?? nothing, carrier: 3 });
+    const refused = { code: "ERR_PEER_GOAWAY" };
+    expect([stranger.failure, further.failure]).toMatchObject([refused, refused]);
+    expect([bridge.sessionCount, bridge.waitingCount]).toEqual([1, 0]);
+    expect([session.linkCount, session.isOpen]).toEqual([1, false]);
+    expect(framesOf(back.carriers.sent.right)).toContainEqual(
+      expect.objectContaining({ type: FrameType.GoAway, drainMs: 2000 }),
+    );
+    void stream.write(hex("0102"));
+    await clock.run();
+    expect(toHex(dial?.channel.written ?? nothing)).toBe("0102");
+  });
+
   it("asks every agent to leave, and lets its streams go on", async () => {
     const { bridge, clock, agent, dial, stream } = await diallingBridge();
     dial.succeed();
