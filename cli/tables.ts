@@ -34,13 +34,13 @@ const common = {
   },
 } as const satisfies SettingsTable;
 
-/** What every command has that serves. */
+/** What every command has that serves, or replaces what does. */
 const serving = {
   "drain-timeout": {
     schema: seconds(0, 300),
     value: "seconds",
     fallback: 3,
-    help: "Seconds that open connections get to end when a signal stops the command",
+    help: "Seconds that open connections get to end, when a signal stops the command or deploy replaces the Worker",
   },
 } as const satisfies SettingsTable;
 
@@ -347,6 +347,7 @@ export const tables = {
   },
   deploy: {
     ...deployTable,
+    ...serving,
     bridge: asInWrangler(worker.bridge, "What holds the connections: durable or stateless"),
     "allow-private": asInWrangler(worker["allow-private"]),
     "connect-timeout": asInWrangler(dialling["connect-timeout"]),

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { greetEdge } from "../../protocol/node/greet-edge.ts";
 import { loadWorkerBundle } from "../../edge-worker/node/worker-bundle.ts";
 import { Admission } from "../../protocol/admission.ts";
-import { ConfigError, EdgesocksError } from "../../protocol/errors.ts";
+import { ConfigError, EdgesocksError, messageOf } from "../../protocol/errors.ts";
 import type { Hello } from "../../protocol/hello.ts";
 import type { Log } from "../../protocol/log.ts";
 import { nodeClock } from "../../protocol/node/node-clock.ts";
@@ -14,6 +14,7 @@ import { createLog } from "../logger.ts";
 import { askHealth, awaitEdge } from "./await-edge.ts";
 import { newestDateOf, requireKnownDate } from "./compatibility-date.ts";
 import { edgeOf, healthPageOf } from "./deployed-url.ts";
+import { drainEdge } from "./drain-edge.ts";
 import { formatDryRun, MAX_BUNDLE } from "./dry-run-report.ts";
 import {
   findWrangler,
@@ -100,6 +101,7 @@ async function tryOut(deployment: Deployment): Promise<void> {
 async function putUp(deployment: Deployment, own: OwnKey): Promise<void> {
   const { settings, folder, keys, log } = deployment;
   await requireLogin(deployment);
+  await drainOld(deployment, own);
   const outputFile = join(folder, "output.ndjson");
   const lines = await run(deployment, "put up the Worker", {
     args: ["deploy"],
@@ -124,6 +126,27 @@ async function putUp(deployment: Deployment, own: OwnKey): Promise<void> {
   const hello = await seeIt(deployment, edge, own);
   log.info(`The Worker is up at ${edge.href}`, { runtime: hello.runtime, place: hello.place });
   process.stdout.write(formatNextStep(edge, deployment, own));
+}
+
+/** Lets connections end that the new version would cut. Without an answer it goes on all the same. */
+async function drainOld({ settings, log, signal }: Deployment, own: OwnKey): Promise<void> {
+  const drainMs = settings["drain-timeout"];
+  const edge = edgeOf(settings, "", []);
+  if (drainMs === 0) return;
+  if (!edge) {
+    return log.info(
+      "Connections by an older version are cut: only --worker-url or --domain says where it is",
+    );
+  }
+  const admission = new Admission(own.id, own.secret);
+  log.info(`Agents at ${edge.href} have ${drainMs / 1000} s to leave it`);
+  try {
+    const cut = await drainEdge(edge, admission, drainMs, signal);
+    if (cut > 0) log.warn(`${cut} agents still had connections by the older version`);
+  } catch (error) {
+    signal.throwIfAborted();
+    log.info(`Nobody could be asked to leave: ${messageOf(error)}`);
+  }
 }
 
 /** Says what to do, where wrangler itself would speak of tokens. @throws ConfigError */

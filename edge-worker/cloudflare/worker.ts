@@ -45,5 +45,5 @@ async function upgrade(
   const placed = locationHint === undefined ? {} : { locationHint };
   const stub = env.BRIDGES.get(env.BRIDGES.idFromName(admitted.keyId), placed);
   const response = await stub.fetch(withAdmitted(request, admitted));
-  return response.status === 101 ? response : undefined;
+  return response.status === 409 ? undefined : response;
 }

@@ -91,7 +91,9 @@ describe("edgesocks deploy", () => {
     expect({ code: outcome.code, error: errorOf(outcome) }).toEqual({ code: 0, error: "" });
     expect(outcome.stdout).toContain(`edgesocks agent --edge ${url}\n`);
     expect(outcome.stdout).toContain("EDGESOCKS_SECRET");
-    expect(outcome.stderr).toContain("wrangler: Uploaded edgesocks");
+    const [before, after] = outcome.stderr.split("wrangler: Uploaded edgesocks");
+    expect(before).toContain(`Agents at ${url} have 3 s to leave it`);
+    expect(after).toBeDefined();
 
     const [whoami, upload, secret, ...others] = outcome.calls();
     expect(others).toEqual([]);
