@@ -82,10 +82,12 @@ export const targets: readonly Target[] = [
     atMost("SOCKS request to first byte, honest replies", who, "first-byte", 105, "ms"),
   ]),
   // A round trip of the new carrier and 50 ms. Where there is none left, two more make one: of TCP and
-  // of the Upgrade request. After an outage there is the rest of a pause as well, which is for chance.
+  // of the Upgrade request, as RFC 6455 section 4.1 has us wait for its answer. After an outage there is
+  // the rest of a pause as well, a tenth of the outage at most.
   ...BOTH.flatMap((who) => [
     atMost("a download goes on when its carrier of several is lost", who, "loss-one", 100, "ms"),
     atMost("a download goes on when all carriers are lost", who, "loss-all", 200, "ms"),
+    atMost("the same, once a network is back that was away for 1 s", who, "loss-outage", 300, "ms"),
   ]),
   ...BOTH.flatMap((who) =>
     (["download", "upload"] as const).map((key) =>
