@@ -1,5 +1,7 @@
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -8,12 +10,16 @@ import { parseAddress } from "../../protocol/address.ts";
 import { Command } from "../../protocol/wire.ts";
 import { certificatesMissing, makeCertificate } from "../support/certificate.ts";
 import { type RunningCommand, startCommand } from "../support/command.ts";
+import { startEcho } from "../support/echo-target.ts";
 import { connectRawAgent, type RawAgent } from "../support/raw-agent.ts";
+import { readExactly, readToEnd, socksConnect } from "../support/socks-client.ts";
 import { startTarget } from "../support/target.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 
 const SECRET = "a secret long enough";
 const any = "127.0.0.1:0";
+/** More than the first windows of a stream, so that some of it waits at each end. */
+const HALF = 2_097_152;
 
 async function startEdge(...args: readonly string[]): Promise<RunningCommand> {
   const command = await startCommand(["edge", "--allow-private", ...args], {
@@ -32,6 +38,39 @@ async function connectBusyAgent(edge: RunningCommand): Promise<RawAgent> {
   const address = parseAddress("127.0.0.1", target.port);
   await agent.session.open(Command.Connect, address, new Uint8Array()).stream.answer();
   return agent;
+}
+
+/** An agent in a process of its own; resolves once it has two carriers, both greeted. */
+async function startAgent(edge: RunningCommand): Promise<RunningCommand> {
+  const twice = Promise.withResolvers<void>();
+  const greeted = new Set<Socket>();
+  const door = await startTarget((socket) => {
+    const upstream = connect(edge.portOf("edge"), "127.0.0.1");
+    socket.pipe(upstream).pipe(socket);
+    upstream.on("error", () => socket.destroy());
+    let answer = "";
+    upstream.on("data", (chunk: Buffer) => {
+      if (greeted.has(socket)) return;
+      answer += chunk.toString("latin1");
+      // Behind the head of the 101 comes the edge's HELLO.
+      if (/\r\n\r\n[^]/.test(answer)) greeted.add(socket);
+      if (greeted.size === 2) twice.resolve();
+    });
+  });
+  onTestFinished(() => door.close());
+  const url = `ws://127.0.0.1:${door.port}/`;
+  const agent = await startCommand(["agent", "--listen", any, "--admin", any, "--edge", url], {
+    EDGESOCKS_SECRET: SECRET,
+  });
+  onTestFinished(() => void agent.child.kill("SIGKILL"));
+  await twice.promise;
+  return agent;
+}
+
+/** Sessions that an agent may open streams in: 0 once its edge has asked it to go. */
+async function edgesUp(agent: RunningCommand): Promise<string | undefined> {
+  const metrics = await fetch(`http://127.0.0.1:${agent.portOf("admin")}/metrics`);
+  return /^edgesocks_edge_up (\d+)$/m.exec(await metrics.text())?.[1];
 }
 
 /** The process of workerd that a command has started. In a checkout there is one of esbuild, too. */
@@ -87,6 +126,29 @@ describe.each(["node", "workerd"])("edgesocks edge --runtime %s, on SIGTERM", (r
     const ended = edge.stop();
     expect(await agent.drained).toBe(300_000);
     await agent.close();
+    expect(await ended).toBe(0);
+  });
+
+  it("lets what is under way through an agent with two carriers end whole", async () => {
+    const edge = await startEdge(...args, "--drain-timeout", "300");
+    const agent = await startAgent(edge);
+    const echo = await startEcho();
+    const transfers = await Promise.all(
+      [1, 2].map(async () => {
+        const { socket } = await socksConnect(agent.portOf("socks"), "127.0.0.1", echo);
+        const bytes = randomBytes(2 * HALF);
+        socket.write(bytes.subarray(0, HALF));
+        // The rest of it is in the windows while the edge is told.
+        return { socket, bytes, first: await readExactly(socket, 1000) };
+      }),
+    );
+    const ended = edge.stop();
+    await expect.poll(() => edgesUp(agent), { timeout: 30_000 }).toBe("0");
+    for (const { socket, bytes, first } of transfers) {
+      socket.end(bytes.subarray(HALF));
+      const echoed = Buffer.concat([first, await readToEnd(socket)]);
+      expect(echoed.equals(bytes)).toBe(true);
+    }
     expect(await ended).toBe(0);
   });
 

@@ -10,7 +10,7 @@ if (whyNot !== undefined) process.stderr.write(`Skipping targets at Cloudflare: 
 
 describe("targets in Cloudflare's ranges", () => {
   it.skipIf(whyNot !== undefined)(
-    "are out of a Worker's reach but by an upstream, and of nobody else's",
+    "are out of a Worker's reach but by an upstream or a fallback edge, and of nobody else's",
     async () => {
       const run = await runIsolated("127.0.0.1 localhost\n104.16.0.1 site.test\n", [
         process.execPath,
@@ -18,6 +18,7 @@ describe("targets in Cloudflare's ranges", () => {
       ]);
       expect(run.code, run.stderr).toBe(0);
       expect(JSON.parse(run.stdout)).toEqual({
+        fallback: ["directly", "directly", "directly", "REP 5"],
         without: [expect.stringMatching(WHY), expect.stringMatching(WHY)],
         marked: ["by the upstream", "by the upstream", "by the upstream", "directly"],
         elsewhere: ["directly"],

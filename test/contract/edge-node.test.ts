@@ -9,7 +9,7 @@ import { describeUsers } from "./users.ts";
 
 const start: StartEdge = (options) => serveEdge({ ...edgeDoor, log: recordedLog(), ...options });
 
-describeEdge("edge on Node", start);
+describeEdge("edge on Node", start, { runtime: "node", resumeWindow: 60, maxCarriers: 4 });
 describeUsers("edge on Node", start, true);
 describeDns("edge on Node", start, nodeOutbound);
 describeUdp("edge on Node", start, nodeOutbound);

@@ -6,11 +6,17 @@ import { describeEdge, type StartEdge } from "./edge.ts";
 import { describeTurnBind, describeUdp } from "./udp.ts";
 import { describeUsers } from "./users.ts";
 
+/** Nothing of a plain Worker outlives its WebSocket. */
+const hellos = {
+  durable: { resumeWindow: 60, maxCarriers: 4 },
+  stateless: { resumeWindow: 0, maxCarriers: 1 },
+} as const;
+
 for (const bridge of ["durable", "stateless"] as const) {
   const name = `edge on workerd, ${bridge} bridge`;
   const start: StartEdge = (options) =>
     serveWorkerdEdge({ ...edgeDoor, bridge, log: recordedLog(), ...options });
-  describeEdge(name, start);
+  describeEdge(name, start, { runtime: "workerd", ...hellos[bridge] });
   describeUsers(name, start, bridge === "durable");
   describeDns(name, start, workerdOutbound);
   describeUdp(name, start, workerdOutbound);

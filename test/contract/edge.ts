@@ -11,7 +11,9 @@ import type { Outbound } from "../../edge-worker/egress/outbound.ts";
 import type { AccessEntries } from "../../edge-worker/users/access.ts";
 import type { RunningEdge } from "../../edge-worker/node/serve.ts";
 import { Admission } from "../../protocol/admission.ts";
+import type { Hello } from "../../protocol/hello.ts";
 import { recordedLog } from "../support/log.ts";
+import { connectRawAgent } from "../support/raw-agent.ts";
 import { startSilentTarget } from "../support/silent-target.ts";
 import { readExactly, readToEnd, socksConnect } from "../support/socks-client.ts";
 import { closedPort, startTarget } from "../support/target.ts";
@@ -35,8 +37,8 @@ const MEGABYTE = 1_048_576;
 const BULK_BYTES = 200 * MEGABYTE;
 const CONNECT_TIMEOUT_MS = 1000;
 
-/** What every edge does for an agent, whatever it runs on. */
-export function describeEdge(name: string, start: StartEdge): void {
+/** What every edge does for an agent, whatever it runs on; `hello` is what it says of itself. */
+export function describeEdge(name: string, start: StartEdge, hello: Partial<Hello>): void {
   const secret = randomBytes(32).toString("base64url");
   const keyId = "test";
   let edge: RunningEdge;
@@ -208,6 +210,13 @@ export function describeEdge(name: string, start: StartEdge): void {
         expect((await readToEnd(socket)).toString()).toBe("here");
         await target.close();
       });
+    });
+
+    it("says in HELLO what it runs on, and what it keeps of a session without a carrier", async () => {
+      const url = new URL(`ws://127.0.0.1:${edge.port}/`);
+      const raw = await connectRawAgent(url, new Admission(keyId, secret));
+      expect(raw.hello).toMatchObject(hello);
+      await raw.close();
     });
 
     describeNames(() => edge, new Admission(keyId, secret));

@@ -6,6 +6,7 @@ import { Admission } from "../../protocol/admission.ts";
 import { agentSettings } from "../support/agent-settings.ts";
 import { edgeDoor } from "../support/edge-door.ts";
 import { recordedLog } from "../support/log.ts";
+import { connectRawAgent } from "../support/raw-agent.ts";
 import { readExactly, socksConnect } from "../support/socks-client.ts";
 import { startTarget } from "../support/target.ts";
 
@@ -13,6 +14,8 @@ const key = { id: "test", secret: "a secret long enough" };
 const MAX_OPENS = 5;
 const STREAMS = 23;
 const MEBIBYTE = 1_048_576;
+/** What a HELLO says of sessions that end with their carrier. */
+const unresumable = { runtime: "workerd", resumeWindow: 0, maxCarriers: 1 };
 
 /** An agent, its edge on workerd whose carriers have a budget, and a target that echoes. */
 async function startAll(budget: { maxOpens?: number; maxMebibytes?: number }) {
@@ -26,12 +29,9 @@ async function startAll(budget: { maxOpens?: number; maxMebibytes?: number }) {
     log: recordedLog(),
   });
   const log = recordedLog();
-  const agent = await serveAgent({
-    ...agentSettings,
-    edges: [new URL(`ws://127.0.0.1:${edge.port}/`)],
-    admission: new Admission(key.id, key.secret),
-    log,
-  });
+  const url = new URL(`ws://127.0.0.1:${edge.port}/`);
+  const admission = new Admission(key.id, key.secret);
+  const agent = await serveAgent({ ...agentSettings, edges: [url], admission, log });
   const echo = await startTarget((socket) => void socket.pipe(socket));
   onTestFinished(async () => {
     await agent.stop(0);
@@ -40,12 +40,19 @@ async function startAll(budget: { maxOpens?: number; maxMebibytes?: number }) {
   });
   const connect = () => socksConnect(agent.listen.port, "127.0.0.1", echo.port);
   const sessionCount = () => log.lines.filter((line) => line.startsWith("info Connected")).length;
-  return { connect, sessionCount };
+  /** What the edge says of itself to one more agent. */
+  const greeting = async () => {
+    const { hello, close } = await connectRawAgent(url, admission);
+    await close();
+    return hello;
+  };
+  return { connect, sessionCount, greeting };
 }
 
 describe("the stateless bridge on workerd, with few streams for each carrier", () => {
   it("is handed over again and again, and loses no stream", { timeout: 30_000 }, async () => {
-    const { connect, sessionCount } = await startAll({ maxOpens: MAX_OPENS });
+    const { connect, sessionCount, greeting } = await startAll({ maxOpens: MAX_OPENS });
+    expect(await greeting()).toMatchObject({ ...unresumable, maxOpens: MAX_OPENS, maxBytes: 0 });
     const clients = [];
     for (let i = 0; i < STREAMS; i++) {
       clients.push(await connect());
@@ -63,7 +70,8 @@ describe("the stateless bridge on workerd, with few streams for each carrier", (
 
 describe("the stateless bridge on workerd, with few bytes for each carrier", () => {
   it("is handed over when most of them have passed", { timeout: 30_000 }, async () => {
-    const { connect, sessionCount } = await startAll({ maxMebibytes: 1 });
+    const { connect, sessionCount, greeting } = await startAll({ maxMebibytes: 1 });
+    expect(await greeting()).toMatchObject({ ...unresumable, maxOpens: 0, maxBytes: MEBIBYTE });
     const clients = [];
     for (let i = 0; i < 3; i++) {
       // Half of it goes there, and half comes back.

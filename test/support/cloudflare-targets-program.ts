@@ -1,15 +1,18 @@
 import { randomBytes } from "node:crypto";
+import { serveAgent } from "../../client-agent/node/serve-agent.ts";
 import type { UpstreamEntries } from "../../edge-worker/egress/upstream/upstream-settings.ts";
 import { serveEdge, type RunningEdge } from "../../edge-worker/node/serve.ts";
 import { serveWorkerdEdge } from "../../edge-worker/node/serve-workerd.ts";
 import { parseAddress } from "../../protocol/address.ts";
 import { Admission } from "../../protocol/admission.ts";
 import { Command } from "../../protocol/wire.ts";
+import { agentSettings } from "./agent-settings.ts";
 import { startFakeSocksServer } from "./fake-socks-server.ts";
 import { edgeDoor } from "./edge-door.ts";
 import { recordedLog } from "./log.ts";
 import { connectRawAgent } from "./raw-agent.ts";
 import { settled } from "./settled.ts";
+import { readToEnd, socksConnect } from "./socks-client.ts";
 import { closedPort, startTarget } from "./target.ts";
 
 /*
@@ -55,8 +58,44 @@ const options = {
 const worker = (upstreams: UpstreamEntries, reachesCloudflare: boolean): Promise<RunningEdge> =>
   serveWorkerdEdge({ ...options, bridge: "durable", upstreams, reachesCloudflare });
 
+/** What targets say to a client of an agent with a fallback, or the REP where it is refused. */
+async function browse(
+  first: RunningEdge,
+  fallback: RunningEdge,
+  ...targets: readonly [string, number][]
+): Promise<string[]> {
+  const urlOf = ({ port }: RunningEdge): URL => new URL(`ws://127.0.0.1:${port}/`);
+  const agent = await serveAgent({
+    ...agentSettings,
+    edges: [urlOf(first)],
+    fallbackEdges: [urlOf(fallback)],
+    admission: new Admission("test", secret),
+    log: recordedLog(),
+  });
+  const told: string[] = [];
+  for (const [host, port] of targets) {
+    const { socket, rep } = await socksConnect(agent.listen.port, host, port);
+    told.push(rep === 0 ? (await readToEnd(socket)).toString() : `REP ${rep}`);
+    socket.destroy();
+  }
+  await agent.stop(0);
+  await fallback.stop(0);
+  return told;
+}
+
+const plain = await worker([], false);
 const outcome = {
-  without: await ask(await worker([], false), [ADDRESS, direct.port], ["site.test", closed]),
+  fallback: await browse(
+    plain,
+    // Reaches no private target: those are the first edge's.
+    await serveEdge({ ...options, allowPrivate: false }),
+    [ADDRESS, direct.port],
+    ["127.0.0.1", direct.port],
+    // Known by now, so the first edge is not asked.
+    [ADDRESS, direct.port],
+    [ADDRESS, closed],
+  ),
+  without: await ask(plain, [ADDRESS, direct.port], ["site.test", closed]),
   marked: await ask(
     await worker(marked, false),
     [ADDRESS, direct.port],

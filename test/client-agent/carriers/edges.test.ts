@@ -16,6 +16,7 @@ async function running(...places: readonly (readonly [delayMs: number, mood?: Mo
   const clock = new FakeClock();
   const log = recordedLog();
   const wanted: number[] = [];
+  const told: boolean[][] = [];
   const all = places.map(([delayMs, mood = "answers"], index) => {
     const edge = new FakeEdge(clock);
     Object.assign(edge, { delayMs, mood });
@@ -44,6 +45,9 @@ async function running(...places: readonly (readonly [delayMs: number, mood?: Mo
         wanted[index] = size.least;
         keep(size);
       };
+      const heard: boolean[] = [];
+      told.push(heard);
+      uplink.networkChanged = (hasSlept) => void heard.push(hasSlept);
       return uplink;
     },
   });
@@ -60,6 +64,8 @@ async function running(...places: readonly (readonly [delayMs: number, mood?: Mo
     edges,
     ended,
     wanted,
+    /** What each uplink has heard of the network. */
+    told,
     edgeAt,
     /** Takes an edge away: its carriers break, and it cannot be dialled. */
     lose: async (index: number): Promise<void> => {
@@ -181,6 +187,17 @@ describe("Edges", () => {
     edgeAt(1).delayMs = 60;
     await clock.advance(600_000);
     expect(await arrives()).toBe(0);
+  });
+
+  it("tells each that the network has changed, and whether this machine has slept", async () => {
+    const { clock, edges, told } = await running([10], [20, "is out of reach"]);
+    await clock.advance(4000);
+    edges.networkChanged(false);
+    edges.networkChanged(true);
+    expect(told).toEqual([
+      [false, true],
+      [false, true],
+    ]);
   });
 
   it("ends them all, leaves no timer, and takes nobody any more", async () => {

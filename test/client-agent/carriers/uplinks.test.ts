@@ -13,6 +13,8 @@ async function running(isolation: Isolation) {
   const metrics = new Metrics();
   const log = recordedLog();
   let made = 0;
+  /** What each uplink has heard of the network. */
+  const told: boolean[][] = [];
   const uplinks = new Uplinks(isolation, () => {
     made++;
     const options = {
@@ -23,7 +25,11 @@ async function running(isolation: Isolation) {
       edge: "wss://edge.example/",
     };
     const pool = { resumeMemory: 1_000_000, carriers: { least: 1, most: 1 } };
-    return new Uplink({ ...options, ...pool, dial: edge.dial, hello: helloWith() });
+    const uplink = new Uplink({ ...options, ...pool, dial: edge.dial, hello: helloWith() });
+    const heard: boolean[] = [];
+    told.push(heard);
+    uplink.networkChanged = (hasSlept) => void heard.push(hasSlept);
+    return uplink;
   });
   const ended = uplinks.run();
   await clock.run();
@@ -34,7 +40,7 @@ async function running(isolation: Isolation) {
     await clock.run();
     return session;
   };
-  return { clock, uplinks, ended, sessionOf, made: () => made };
+  return { clock, uplinks, told, ended, sessionOf, made: () => made };
 }
 
 describe("Uplinks", () => {
@@ -58,6 +64,15 @@ describe("Uplinks", () => {
     for (let i = 1; i < 256; i++) void sessionOf(`user ${i}`);
     await expect(sessionOf("one too many")).rejects.toMatchObject({ reason: "edge-unavailable" });
     await expect(sessionOf("user 7")).resolves.toBeDefined();
+  });
+
+  it("tells each that the network has changed, and whether this machine has slept", async () => {
+    const { uplinks, sessionOf, told } = await running("user");
+    await sessionOf("ann");
+    uplinks.networkChanged(false);
+    await sessionOf("bob");
+    uplinks.networkChanged(true);
+    expect(told).toEqual([[false, true], [false, true], [true]]);
   });
 
   it("ends them all, leaves no timer, and takes nobody any more", async () => {
