@@ -40,6 +40,8 @@ export interface WorkerdEdgeOptions {
   readonly maxOpens?: number;
   /** MiB of payload of one, both ways. */
   readonly maxMebibytes?: number;
+  /** Seconds that one may serve. */
+  readonly maxAgeSeconds?: number;
   /** Ways out behind this edge. */
   readonly upstreams?: UpstreamEntries;
   /** False to have the Worker behave as at Cloudflare, which keeps it off its own ranges. */

@@ -26,6 +26,8 @@ export interface WorkerdConfig {
   readonly maxOpens?: number;
   /** MiB of one carrier of the stateless bridge; undefined: without end. */
   readonly maxMebibytes?: number;
+  /** Seconds after which the agent is to leave one; undefined: without end. */
+  readonly maxAgeSeconds?: number;
   /** Whether this machine has IPv6: the Worker cannot tell. */
   readonly hasIpv6: boolean;
   /** False only to run a Worker as it is at Cloudflare, which keeps it off its own ranges. */
@@ -75,6 +77,7 @@ const edge :Workerd.Worker = (
     (name = "MAX_DIALS", text = ${text(config.maxDials)}),
     (name = "MAX_OPENS", text = ${text(config.maxOpens ?? 0)}),
     (name = "MAX_MIB", text = ${text(config.maxMebibytes ?? 0)}),
+    (name = "MAX_AGE_S", text = ${text(config.maxAgeSeconds ?? 0)}),
     (name = "HAS_IPV6", text = ${text(config.hasIpv6)}),
     (name = "RESUME_WINDOW_S", text = ${text(config.resumption.resumeWindow)}),
     (name = "RESUME_MEMORY_MIB", text = ${text(config.resumption.resumeMemory / 1_048_576)}),

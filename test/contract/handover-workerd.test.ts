@@ -18,7 +18,11 @@ const MEBIBYTE = 1_048_576;
 const unresumable = { runtime: "workerd", resumeWindow: 0, maxCarriers: 1 };
 
 /** An agent, its edge on workerd whose carriers have a budget, and a target that echoes. */
-async function startAll(budget: { maxOpens?: number; maxMebibytes?: number }) {
+async function startAll(budget: {
+  maxOpens?: number;
+  maxMebibytes?: number;
+  maxAgeSeconds?: number;
+}) {
   const edge = await serveWorkerdEdge({
     ...edgeDoor,
     bridge: "stateless",
@@ -88,5 +92,18 @@ describe("the stateless bridge on workerd, with few bytes for each carrier", () 
       expect(Buffer.from(await readExactly(socket, 5)).toString()).toBe("hello");
       socket.destroy();
     }
+  });
+});
+
+describe("the stateless bridge on workerd, with little time for each carrier", () => {
+  it("is handed over before that is over, and its streams go on", { timeout: 30_000 }, async () => {
+    const { connect, sessionCount, greeting } = await startAll({ maxAgeSeconds: 1 });
+    expect(await greeting()).toMatchObject({ ...unresumable, maxAge: 1000, maxBytes: 0 });
+    const { socket } = await connect();
+    const begun = sessionCount();
+    await vi.waitUntil(() => sessionCount() >= begun + 2, { timeout: 10_000 });
+    socket.write("hello");
+    expect(Buffer.from(await readExactly(socket, 5)).toString()).toBe("hello");
+    socket.destroy();
   });
 });
