@@ -16,6 +16,8 @@ const ALL = EACH_WAY * STREAMS * 2;
 /** The last loss comes while there is still something to lose. */
 const LAST = 0.97;
 const PARTS = 4;
+/** That a carrier may still carry when it has been struck. */
+const MOST_BYTES_AFTER = 131_072;
 
 /** What no loss of carriers may change, whatever the edge runs on. */
 export function describeLosses(name: EdgeName): void {
@@ -49,33 +51,42 @@ export function describeLosses(name: EdgeName): void {
   });
 }
 
+interface Strike {
+  /** Bytes that have been delivered by then. */
+  readonly at: number;
+  readonly fault: Fault;
+  readonly choice: number;
+  readonly afterBytes: number;
+  readonly delayChoice: number;
+}
+
 /** When it strikes what: at random moments, spread over the transfer by the bytes that have come. */
 class Plan {
   /** Bytes that clients and targets have received. */
   delivered = 0;
-  readonly #random: () => number;
-  readonly #moments: readonly number[];
+  readonly #strikes: readonly Strike[];
   readonly #struckAt: number[] = [];
   readonly kinds = new Set<Fault>();
 
   constructor(random: () => number) {
-    this.#random = random;
-    this.#moments = Array.from(
-      { length: losses },
-      (_, i) => ((i + random()) / losses) * ALL * LAST,
-    );
+    this.#strikes = Array.from({ length: losses }, (_, i) => ({
+      at: ((i + random()) / losses) * ALL * LAST,
+      fault: KINDS[i % KINDS.length] ?? "reset",
+      choice: random(),
+      // Small ones as often as large ones: it may come in a header, or far behind it.
+      afterBytes: Math.ceil(MOST_BYTES_AFTER ** random()),
+      delayChoice: random(),
+    }));
   }
 
   /** Strikes when it is time. */
   passed(relay: ChaosRelay): void {
-    const next = this.#struckAt.length;
-    const moment = this.#moments[next];
-    if (moment === undefined || this.delivered < moment) return;
-    const fault = KINDS[next % KINDS.length] ?? "reset";
-    if (!relay.strike(fault, this.#random())) return;
+    const next = this.#strikes[this.#struckAt.length];
+    if (!next || this.delivered < next.at) return;
+    if (!relay.strike(next.fault, next.choice, next.afterBytes)) return;
     this.#struckAt.push(this.delivered);
-    this.kinds.add(fault);
-    relay.strike("delay", this.#random());
+    this.kinds.add(next.fault);
+    relay.strike("delay", next.delayChoice);
   }
 
   lossesBetween(from: number, to: number): number {
@@ -83,14 +94,14 @@ class Plan {
   }
 }
 
-/** Every kind comes up; black holes cost seconds, so there are few. */
+/** Every kind comes up; holes cost seconds, so there are few. */
 const KINDS: readonly Fault[] = [
-  ...faults.filter((fault) => fault !== "delay" && fault !== "black hole"),
+  ...faults.filter((fault) => fault !== "delay"),
   "reset",
   "cut in mid-message",
   "end",
+  "cut in mid-message",
   "reset",
-  "black hole",
   "end",
 ];
 

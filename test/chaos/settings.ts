@@ -12,6 +12,8 @@ export const losses = numberOf("CHAOS_LOSSES", 50);
 export const programLosses = numberOf("CHAOS_PROGRAM_LOSSES", 10);
 /** Losses before memory is looked at. */
 export const memoryLosses = numberOf("CHAOS_MEMORY_LOSSES", 200);
+/** Random schedules of losses, played on a clock of the test. */
+export const schedules = numberOf("CHAOS_SCHEDULES", 1000);
 /** How long an edge stands still. */
 export const stopSeconds = numberOf("CHAOS_STOP_S", 20);
 

@@ -1,21 +1,37 @@
 import { createServer, connect, type Socket } from "node:net";
 
-/** What may happen to a carrier. */
-export type Fault = "reset" | "end" | "black hole" | "cut in mid-message" | "delay";
+/** What may happen to a carrier. A hole in one direction takes all of it, and the other goes on. */
+export type Fault =
+  | "reset"
+  | "end"
+  | "black hole"
+  | "hole to the edge"
+  | "hole to the agent"
+  | "cut in mid-message"
+  | "delay";
 export const faults: readonly Fault[] = [
   "reset",
   "end",
   "black hole",
+  "hole to the edge",
+  "hole to the agent",
   "cut in mid-message",
   "delay",
 ];
 
+/** One direction of a connection. */
+interface Way {
+  readonly from: Socket;
+  readonly to: Socket;
+  /** Bytes that still go through; all behind them vanish. */
+  holeAfter: number;
+}
+
 interface Pipe {
-  readonly agent: Socket;
-  readonly edge: Socket;
-  /** Bytes that go through before the cut; undefined: no cut is due. */
-  cutAfter: number | undefined;
-  isHeld: boolean;
+  readonly up: Way;
+  readonly down: Way;
+  /** Bytes that still go through, both ways together, before it is cut. */
+  cutAfter: number;
   /** It is lost, or will be within some bytes. */
   isStruck: boolean;
   /** How many bytes had gone by all pipes when one went by this. */
@@ -28,11 +44,14 @@ export interface ChaosRelay {
   /** Connections that are not broken. */
   readonly liveCount: number;
   readonly totals: { losses: number; bytes: number };
-  /** Does this to one of the connections, chosen by a number from 0 up to 1; false if none is there. */
-  strike(fault: Fault, choice: number): boolean;
+  /**
+   * Does this to one of the connections, chosen by a number from 0 up to 1; false if none is there.
+   * A cut, and a hole in one direction, come once `afterBytes` have gone through.
+   */
+  strike(fault: Fault, choice: number, afterBytes?: number): boolean;
   /** Does this to the connection that was used last; false if none is there. */
   strikeLatest(fault: Fault): boolean;
-  /** Lets go what a black hole or a delay has held, with a reset for the former. */
+  /** Ends all connections, those that a hole has left open, too. */
   close(): Promise<void>;
 }
 
@@ -52,71 +71,75 @@ export async function startChaosRelay(
   const server = createServer((agent) => {
     const edge = connect(edgePort, "127.0.0.1");
     const pipe: Pipe = {
-      agent,
-      edge,
-      cutAfter: undefined,
-      isHeld: false,
+      up: { from: agent, to: edge, holeAfter: Infinity },
+      down: { from: edge, to: agent, holeAfter: Infinity },
+      cutAfter: Infinity,
       isStruck: false,
       usedAt: 0,
     };
     pipes.add(pipe);
-    join(agent, edge, pipe);
-    join(edge, agent, pipe);
+    join(pipe.up, pipe);
+    join(pipe.down, pipe);
   });
 
-  function join(from: Socket, to: Socket, pipe: Pipe): void {
+  function join(way: Way, pipe: Pipe): void {
+    const { from, to } = way;
     sockets.add(from);
     from.setNoDelay(true);
     from.on("error", () => {});
     from.on("close", () => {
       sockets.delete(from);
-      // A black hole tells nobody.
-      if (!pipe.isHeld) to.destroy();
+      // A hole takes the end of the connection, too.
+      if (way.holeAfter > 0) to.destroy();
       pipes.delete(pipe);
     });
-    from.on("data", (chunk: Buffer) => pass(chunk, from, to, pipe));
+    from.on("data", (chunk: Buffer) => pass(chunk, way, pipe));
   }
 
-  function pass(chunk: Buffer, from: Socket, to: Socket, pipe: Pipe): void {
-    if (pipe.isHeld) return;
+  function pass(chunk: Buffer, way: Way, pipe: Pipe): void {
+    if (way.holeAfter === 0) return;
     totals.bytes += chunk.length;
     pipe.usedAt = totals.bytes;
     passed(relay);
-    if (pipe.isHeld) return;
-    const { cutAfter } = pipe;
-    if (cutAfter !== undefined && chunk.length >= cutAfter) {
-      to.write(chunk.subarray(0, cutAfter), () => to.destroy());
+    const { from, to } = way;
+    if (chunk.length >= pipe.cutAfter) {
+      to.write(chunk.subarray(0, pipe.cutAfter), () => to.destroy());
       from.destroy();
       return;
     }
-    if (cutAfter !== undefined) pipe.cutAfter = cutAfter - chunk.length;
-    if (to.write(chunk)) return;
+    pipe.cutAfter -= chunk.length;
+    const through = chunk.subarray(0, way.holeAfter);
+    way.holeAfter -= through.length;
+    if (through.length === 0 || to.write(through)) return;
     from.pause();
     to.once("drain", () => from.resume());
   }
 
   const live = (): Pipe[] => [...pipes].filter(({ isStruck }) => !isStruck);
 
-  function strike(fault: Fault, choice: number): boolean {
+  function strike(fault: Fault, choice: number, afterBytes = MID_MESSAGE_BYTES): boolean {
     const chosen = live();
-    return hit(fault, chosen[Math.floor(choice * chosen.length)]);
+    return hit(fault, chosen[Math.floor(choice * chosen.length)], afterBytes);
   }
 
-  function hit(fault: Fault, pipe: Pipe | undefined): boolean {
+  function hit(fault: Fault, pipe: Pipe | undefined, afterBytes: number): boolean {
     if (!pipe) return false;
+    const { up, down } = pipe;
     if (fault === "delay") {
-      for (const socket of [pipe.agent, pipe.edge]) socket.pause();
+      for (const { from } of [up, down]) from.pause();
       setTimeout(() => {
-        for (const socket of [pipe.agent, pipe.edge]) socket.resume();
+        for (const { from } of [up, down]) from.resume();
       }, DELAY_MS);
       return true;
     }
     totals.losses++;
     pipe.isStruck = true;
-    if (fault === "reset") for (const socket of [pipe.agent, pipe.edge]) socket.resetAndDestroy();
-    if (fault === "end") pipe.edge.destroy();
-    if (fault === "black hole") pipe.isHeld = true;
-    if (fault === "cut in mid-message") pipe.cutAfter = MID_MESSAGE_BYTES;
+    if (fault === "reset") for (const { from } of [up, down]) from.resetAndDestroy();
+    if (fault === "end") up.to.destroy();
+    if (fault === "black hole") up.holeAfter = down.holeAfter = 0;
+    if (fault === "hole to the edge") up.holeAfter = afterBytes;
+    if (fault === "hole to the agent") down.holeAfter = afterBytes;
+    if (fault === "cut in mid-message") pipe.cutAfter = afterBytes;
     return true;
   }
 
@@ -131,7 +154,8 @@ export async function startChaosRelay(
     port,
     totals,
     strike,
-    strikeLatest: (fault) => hit(fault, live().toSorted((a, b) => b.usedAt - a.usedAt)[0]),
+    strikeLatest: (fault) =>
+      hit(fault, live().toSorted((a, b) => b.usedAt - a.usedAt)[0], MID_MESSAGE_BYTES),
     get liveCount() {
       return live().length;
     },

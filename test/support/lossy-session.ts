@@ -21,6 +21,8 @@ export class LossyCarrier {
   readonly #down: Way = { messages: [], to: undefined, isCut: false };
   /** Every message that was sent, for an audit. */
   readonly sent: { readonly up: Uint8Array[]; readonly down: Uint8Array[] } = { up: [], down: [] };
+  /** Those of them that have reached the far end. */
+  readonly arrived = new Set<Uint8Array>();
 
   constructor(clock: FakeClock) {
     this.#clock = clock;
@@ -42,7 +44,9 @@ export class LossyCarrier {
   deliver(direction: "up" | "down", count: number): void {
     const way = direction === "up" ? this.#up : this.#down;
     for (const message of way.messages.splice(0, count)) {
-      if (!way.isCut) way.to?.message(message);
+      if (way.isCut) continue;
+      this.arrived.add(message);
+      way.to?.message(message);
     }
   }
 
