@@ -149,13 +149,19 @@ describe("Uplink, a session that can be resumed", () => {
     expect(pairs).toHaveLength(2);
   });
 
-  it("moves new streams to another carrier of the session when one drains", async () => {
-    const { clock, pairs, bridge, session, uplink, stream } = await streaming();
+  it("waits for the next edge with new streams while one drains, and leaves it those it has", async () => {
+    const { clock, pairs, bridge, restartEdge, session, uplink, stream } = await streaming();
     await clock.advance(20_000);
     bridge().drain(5000);
     await clock.run();
-    expect([pairs.length, session.linkCount, session.carriers.openCount]).toEqual([2, 2, 1]);
-    expect([await uplink.session(), fateOf(stream.read()).now]).toEqual([session, "pending"]);
+    const waiting = fateOf(uplink.session());
+    await clock.advance(100);
+    expect([pairs.length > 1, session.linkCount, waiting.now]).toEqual([true, 1, "pending"]);
+    restartEdge();
+    await clock.advance(1000);
+    expect(waiting.now).toBe(await uplink.session());
+    expect(waiting.now).not.toBe(session);
+    expect([session.linkCount, fateOf(stream.read()).now]).toEqual([1, "pending"]);
   });
 });
 
