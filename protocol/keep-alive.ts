@@ -9,10 +9,16 @@ const MISSED_PINGS = 2;
 
 /** How often a busy carrier is looked at, once its loss costs nothing but a new one. */
 const QUICK_TICK_MS = 1000;
-/** After this silence a carrier of streams is pinged. */
+/** After this silence a busy carrier is pinged, and whatever is heard after this time. */
 const QUIET_MS = 3000;
-/** An answer to a ping takes no longer, or as long as four of the last. */
+const ASK_MS = 5000;
+/** Something is heard this soon after a ping, or in four of the last round trips. */
 const ANSWER_MS = 5000;
+/**
+ * The answer itself may take longer: on a slow way it is behind all else that is in flight. Without
+ * it nothing of ours arrives, though everything is heard.
+ */
+const UNANSWERED_MS = 20_000;
 /**
  * A carrier is busy until this long after its last bytes: for them to come back, or what answers them
  * to wait at the other end, of which we hear nothing.
@@ -23,7 +29,10 @@ export interface KeepAliveActions {
   /** The agent pings; the edge only listens, as each ping to a Durable Object is billed. */
   readonly pings: boolean;
   readonly ping: (stamp: Uint8Array) => void;
+  /** Nothing was heard for so long. */
   readonly dead: (silentMs: number) => void;
+  /** Much may be heard, but no ping was answered for so long: what we send is lost on the way. */
+  readonly unanswered: (sinceMs: number) => void;
 }
 
 /** Notices that a carrier is dead, and measures its round trip (PROTOCOL.md section 4.2). */
@@ -34,7 +43,9 @@ export class KeepAlive {
   #lastTraffic = -Infinity;
   /** When the ping was sent that nothing was heard since. */
   #pingedAt: number | undefined;
-  #lastPing = -Infinity;
+  /** The same of the first ping since the last answer to one. */
+  #askedAt: number | undefined;
+  #lastPing: number;
   #isQuick = false;
   #delayMs = 0;
   #cancel: Cancel = () => {};
@@ -44,6 +55,7 @@ export class KeepAlive {
     this.#clock = clock;
     this.#actions = actions;
     this.#lastHeard = clock.now();
+    this.#lastPing = clock.now();
     this.#schedule(PING_INTERVAL_MS);
   }
 
@@ -85,6 +97,7 @@ export class KeepAlive {
     const elapsedMs = this.#clock.now() - new ByteReader(stamp).u64() / 1000;
     if (elapsedMs < 0) throw new ProtocolError("ERR_FRAME_FIELD", "Cannot take PONG: never sent");
     this.#roundTripMs = elapsedMs;
+    this.#askedAt = undefined;
     return elapsedMs;
   }
 
@@ -102,10 +115,15 @@ export class KeepAlive {
     const now = this.#clock.now();
     const { silentMs } = this;
     if (this.#isDead(now)) return this.#actions.dead(silentMs);
+    const unansweredMs = now - (this.#askedAt ?? now);
+    if (this.#isQuick && unansweredMs >= this.#patience(UNANSWERED_MS)) {
+      return this.#actions.unanswered(unansweredMs);
+    }
     const isBusy = this.#isQuick && now - this.#lastTraffic < BUSY_MS;
     const wasIdle = this.#delayMs === PING_INTERVAL_MS;
-    const isDoubtful = isBusy && silentMs >= QUIET_MS && now - this.#lastPing >= QUIET_MS;
-    if (wasIdle || isDoubtful) this.#ping();
+    const askedMs = now - this.#lastPing;
+    const isDoubtful = silentMs >= QUIET_MS ? askedMs >= QUIET_MS : askedMs >= ASK_MS;
+    if (wasIdle || (isBusy && isDoubtful)) this.#ping();
     const isWaiting = this.#isQuick && this.#pingedAt !== undefined;
     this.#schedule(isBusy || isWaiting ? QUICK_TICK_MS : PING_INTERVAL_MS);
   }
@@ -113,14 +131,18 @@ export class KeepAlive {
   #isDead(now: number): boolean {
     // Half an interval more: the last answer came a round trip after its ping.
     if (!this.#isQuick) return now - this.#lastHeard >= PING_INTERVAL_MS * (MISSED_PINGS + 0.5);
-    const patienceMs = Math.max(ANSWER_MS, 4 * (this.#roundTripMs ?? 0));
-    return this.#pingedAt !== undefined && now - this.#pingedAt >= patienceMs;
+    return this.#pingedAt !== undefined && now - this.#pingedAt >= this.#patience(ANSWER_MS);
+  }
+
+  #patience(leastMs: number): number {
+    return Math.max(leastMs, 4 * (this.#roundTripMs ?? 0));
   }
 
   #ping(): void {
     if (!this.#actions.pings) return;
     const now = this.#clock.now();
     this.#pingedAt ??= now;
+    this.#askedAt ??= now;
     this.#lastPing = now;
     this.#actions.ping(new ByteWriter().u64(Math.floor(now * 1000)).take());
   }

@@ -89,6 +89,9 @@ export class Link implements StreamPort, CarrierEvents {
       dead: (silentMs) => {
         this.lose(`Nothing was heard for ${Math.round(silentMs / 1000)} s`);
       },
+      unanswered: (sinceMs) => {
+        this.lose(`No ping was answered for ${Math.round(sinceMs / 1000)} s`);
+      },
     });
     this.#helloTimer = options.clock.after(HELLO_TIMEOUT_MS, () => {
       const text = "The other side did not say HELLO in time";

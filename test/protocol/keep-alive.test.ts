@@ -10,19 +10,23 @@ interface Watched {
   readonly pings: number[];
   /** Silent milliseconds that a death was announced with. */
   readonly deaths: number[];
+  /** When it found that no ping was answered. */
+  readonly unanswered: number[];
 }
 
 function watched(pings = true, isQuick = false): Watched {
   const clock = new FakeClock();
   const sent: number[] = [];
   const deaths: number[] = [];
+  const unanswered: number[] = [];
   const alive = new KeepAlive(clock, {
     pings,
     ping: (stamp) => void sent.push(new ByteReader(stamp).u64() / 1000),
     dead: (silentMs) => void deaths.push(silentMs),
+    unanswered: () => void unanswered.push(clock.now()),
   });
   if (isQuick) alive.beQuick();
-  return { clock, alive, pings: sent, deaths };
+  return { clock, alive, pings: sent, deaths, unanswered };
 }
 const stampOf = (milliseconds: number): Uint8Array =>
   new ByteWriter().u64(milliseconds * 1000).take();
@@ -119,10 +123,40 @@ describe("KeepAlive, once the session can be resumed", () => {
     alive.traffic();
     for (let second = 0; second < 90; second++) {
       await clock.advance(1000);
-      if (pings.at(-1) === clock.now()) alive.heard();
+      if (pings.at(-1) !== clock.now()) continue;
+      alive.heard();
+      alive.answered(stampOf(clock.now()));
     }
     const quick = Array.from({ length: 19 }, (_, index) => 3000 * (index + 1));
     expect([pings, deaths]).toEqual([[...quick, 90_000], []]);
+  });
+
+  it("is dead when other things are heard, but no ping is answered: nothing of ours arrives", async () => {
+    for (const everyMs of [100, 1000, 2900]) {
+      const { clock, alive, deaths, unanswered } = watched(true, true);
+      alive.traffic();
+      while (clock.now() < 27_000) {
+        await clock.advance(everyMs);
+        alive.heard();
+        alive.traffic();
+      }
+      expect([deaths, unanswered], `heard every ${everyMs} ms`).toEqual([[], [25_000]]);
+    }
+  });
+
+  it("lives while its pings are answered late, behind much else", async () => {
+    const { clock, alive, pings, deaths, unanswered } = watched(true, true);
+    const answered = new Set<number>();
+    for (let second = 0; second < 120; second++) {
+      await clock.advance(1000);
+      alive.heard();
+      alive.traffic();
+      for (const sentAt of pings.filter((at) => !answered.has(at) && clock.now() - at >= 15_000)) {
+        answered.add(sentAt);
+        alive.answered(stampOf(sentAt));
+      }
+    }
+    expect([answered.size > 10, deaths, unanswered]).toEqual([true, [], []]);
   });
 
   it("is dead 5 s after an idle ping that nobody answers", async () => {
