@@ -34,7 +34,8 @@ export class Replacement {
   /** Drains a bridge and closes it. Resolves with how many sessions had not ended by themselves. */
   async begin(bridge: Bridge, drainMs: number): Promise<number> {
     const deadline = this.#clock.now() + drainMs;
-    this.#until = Infinity;
+    // Whatever becomes of this: nobody is shut out for good.
+    this.#until = deadline + REPLACED_WITHIN_MS;
     bridge.drain(drainMs);
     while (bridge.sessionCount > 0 && this.#clock.now() < deadline) {
       await pause(this.#clock, POLL_MS);

@@ -29,27 +29,37 @@ async function startServer(...lines: readonly string[]): Promise<URL> {
   return new URL(`ws://127.0.0.1:${typeof address === "object" ? address?.port : 0}/`);
 }
 
-describe("drainEdge()", () => {
-  it("lets a stream by a Worker end, has its agent leave, and keeps others out meanwhile", async () => {
-    const edge = await serveWorkerdEdge({
-      listen: edgeDoor.listen,
-      access: { keys: [{ id: "test", secret }], rules: [] },
-      allowPrivate: true,
-      connectTimeoutMs: 5000,
-      maxDials: 16,
-      bridge: "durable",
-      log: recordedLog(),
-    });
-    onTestFinished(() => edge.stop(0));
-    const url = new URL(`ws://127.0.0.1:${edge.port}/`);
-    const echo = await startTarget((socket) => socket.pipe(socket));
-    onTestFinished(() => echo.close());
-    // Nobody is there who could leave: it goes on serving.
-    expect(await drainEdge(url, admission, 20_000, signal)).toBe(0);
+/** A Worker on workerd, and streams by it to an echo. */
+async function startWorker() {
+  const edge = await serveWorkerdEdge({
+    listen: edgeDoor.listen,
+    access: { keys: [{ id: "test", secret }], rules: [] },
+    allowPrivate: true,
+    connectTimeoutMs: 5000,
+    maxDials: 16,
+    bridge: "durable",
+    log: recordedLog(),
+  });
+  onTestFinished(() => edge.stop(0));
+  const url = new URL(`ws://127.0.0.1:${edge.port}/`);
+  const echo = await startTarget((socket) => socket.pipe(socket));
+  onTestFinished(() => echo.close());
+  const openStream = async () => {
     const agent = await connectRawAgent(url, admission);
     const address = parseAddress("127.0.0.1", echo.port);
     const { stream } = agent.session.open(Command.Connect, address, nothing);
     await stream.answer();
+    return { agent, stream };
+  };
+  return { url, openStream };
+}
+
+describe("drainEdge()", () => {
+  it("lets a stream by a Worker end, has its agent leave, and keeps others out meanwhile", async () => {
+    const { url, openStream } = await startWorker();
+    // Nobody is there who could leave: it goes on serving.
+    expect(await drainEdge(url, admission, 20_000, signal)).toBe(0);
+    const { agent, stream } = await openStream();
 
     const draining = drainEdge(url, admission, 20_000, signal);
     expect(await agent.drained).toBe(20_000);
@@ -62,6 +72,17 @@ describe("drainEdge()", () => {
     await agent.closed;
     expect(await draining).toBe(0);
     await expect(connectRawAgent(url, admission)).rejects.toMatchObject(refused);
+  });
+
+  it("goes on to its end at the Worker when whoever asked has gone", async () => {
+    const { url, openStream } = await startWorker();
+    const { agent } = await openStream();
+    const asking = new AbortController();
+    const draining = drainEdge(url, admission, 1000, asking.signal);
+    expect(await agent.drained).toBe(1000);
+    asking.abort();
+    await expect(draining).rejects.toThrow();
+    await agent.closed;
   });
 
   it("says so when the version that is there takes it for a carrier", async () => {
