@@ -23,7 +23,7 @@ import {
   type WranglerOptions,
   type WranglerRun,
 } from "./wrangler.ts";
-import { keysOf, withUpstreams, type WorkerKeys } from "./worker-keys.ts";
+import { type Key, keysOf, withUpstreams, type WorkerKeys } from "./worker-keys.ts";
 import {
   BUNDLE,
   type DeploySettings,
@@ -37,8 +37,6 @@ const UPLOAD_MS = 600_000;
 const ASK_MS = 60_000;
 /** How long /healthz may take to answer. */
 const HEALTH_MS = 10_000;
-
-type OwnKey = NonNullable<WorkerKeys["own"]>;
 
 /** What all steps work with. */
 interface Deployment {
@@ -98,10 +96,10 @@ async function tryOut(deployment: Deployment): Promise<void> {
   }
 }
 
-async function putUp(deployment: Deployment, own: OwnKey): Promise<void> {
+async function putUp(deployment: Deployment, own: Key): Promise<void> {
   const { settings, folder, keys, log } = deployment;
   await requireLogin(deployment);
-  await drainOld(deployment, own);
+  await drainOld(deployment);
   const outputFile = join(folder, "output.ndjson");
   const lines = await run(deployment, "put up the Worker", {
     args: ["deploy"],
@@ -129,7 +127,7 @@ async function putUp(deployment: Deployment, own: OwnKey): Promise<void> {
 }
 
 /** Lets connections end that the new version would cut. Without an answer it goes on all the same. */
-async function drainOld({ settings, log, signal }: Deployment, own: OwnKey): Promise<void> {
+async function drainOld({ settings, keys, log, signal }: Deployment): Promise<void> {
   const drainMs = settings["drain-timeout"];
   const edge = edgeOf(settings, "", []);
   if (drainMs === 0) return;
@@ -138,15 +136,23 @@ async function drainOld({ settings, log, signal }: Deployment, own: OwnKey): Pro
       "Connections by an older version are cut: only --worker-url or --domain says where it is",
     );
   }
-  const admission = new Admission(own.id, own.secret);
   log.info(`Agents at ${edge.href} have ${drainMs / 1000} s to leave it`);
-  try {
-    const cut = await drainEdge(edge, admission, drainMs, signal);
-    if (cut > 0) log.warn(`${cut} agents still had connections by the older version`);
-  } catch (error) {
-    signal.throwIfAborted();
-    log.info(`Nobody could be asked to leave: ${messageOf(error)}`);
-  }
+  let cut = 0;
+  // Once for each reason: that of all keys is mostly the same.
+  const reasons = new Set<string>();
+  await Promise.all(
+    keys.good.map(async ({ id, secret }) => {
+      try {
+        const count = await drainEdge(edge, new Admission(id, secret), drainMs, signal);
+        cut += count;
+      } catch (error) {
+        reasons.add(messageOf(error));
+      }
+    }),
+  );
+  signal.throwIfAborted();
+  for (const reason of reasons) log.info(`Agents could not be asked to leave: ${reason}`);
+  if (cut > 0) log.warn(`${cut} agents still had connections by the older version`);
 }
 
 /** Says what to do, where wrangler itself would speak of tokens. @throws ConfigError */
@@ -179,7 +185,7 @@ async function run(
 function seeIt(
   { settings, log, signal }: Deployment,
   edge: URL,
-  { id, secret }: OwnKey,
+  { id, secret }: Key,
 ): Promise<Hello> {
   const admission = new Admission(id, secret);
   const probe = {
@@ -193,7 +199,7 @@ function seeIt(
   return awaitEdge(probe, { clock: nodeClock, log, timeoutMs, signal, edge: edge.href });
 }
 
-function formatNextStep(edge: URL, { settings }: Deployment, { id }: OwnKey): string {
+function formatNextStep(edge: URL, { settings }: Deployment, { id }: Key): string {
   const file = settings["secret-file"];
   const keyId = id === "default" ? "" : ` --key-id ${id}`;
   const secretFile = file === undefined ? "" : ` --secret-file ${file}`;

@@ -5,12 +5,17 @@ import { ConfigError } from "../../protocol/errors.ts";
 import { createAdmission, readSecret } from "../secret.ts";
 import type { DeploySettings, WorkerPlan } from "./worker-plan.ts";
 
+/** One key, as an agent has it. */
+export type Key = Pick<User, "id" | "secret">;
+
 /** The keys of a Worker that is to be put up. */
 export interface WorkerKeys {
   /** What is put as secrets: null for one that has to go. Nothing where a KV namespace has the keys. */
   readonly secrets: Readonly<Record<string, string | null>>;
   /** The key by which we see whether the Worker lets us in; undefined in a dry run without one. */
-  readonly own: { readonly id: string; readonly secret: string } | undefined;
+  readonly own: Key | undefined;
+  /** All of them that may still be used: the keys of agents that the Worker is to serve. */
+  readonly good: readonly Key[];
   /** Texts that nobody may see, in every form in which they could be shown. */
   readonly hidden: readonly string[];
 }
@@ -25,16 +30,18 @@ export function keysOf(settings: KeySettings, plan: KeyPlan, nowMs: number): Wor
   if (!isGiven && settings["dry-run"]) {
     // Whether the rest can be used does not depend on which secret it is.
     check(plan, { EDGESOCKS_SECRET: randomBytes(32).toString("base64url") });
-    return { secrets: {}, own: undefined, hidden: [] };
+    return { secrets: {}, own: undefined, good: [], hidden: [] };
   }
   const secret = readSecret(settings);
   // Says it in words that fit one secret; the Worker would speak of keys[0].
   createAdmission(plan.keyId, secret);
   check(plan, { EDGESOCKS_SECRET: secret });
+  const own = { id: plan.keyId, secret };
   return {
     // Exactly one place may have the keys; the other secret may be there from another time.
     secrets: plan.hasStoredKeys ? {} : { EDGESOCKS_SECRET: secret, EDGESOCKS_KEYS: null },
-    own: { id: plan.keyId, secret },
+    own,
+    good: [own],
     hidden: formsOf([secret]),
   };
 }
@@ -61,21 +68,24 @@ function severalKeys(settings: KeySettings, plan: KeyPlan, nowMs: number): Worke
   }
   const text = JSON.stringify(settings.keys);
   const users = check(plan, { EDGESOCKS_KEYS: text });
-  const { id, secret } = ownOf(users, settings["key-id"], nowMs);
+  const good = users
+    .filter(({ expiresAt }) => expiresAt > nowMs)
+    .map(({ id, secret }) => ({ id, secret }));
   return {
     secrets: { EDGESOCKS_SECRET: null, EDGESOCKS_KEYS: text },
-    own: { id, secret },
+    own: ownOf(good, users, settings["key-id"]),
+    good,
     hidden: formsOf(users.map((user) => user.secret)),
   };
 }
 
-/** The key with that id, or the first that has not expired. */
-function ownOf(users: readonly User[], id: string | undefined, nowMs: number): User {
-  const fitting = users.filter((user) => id === undefined || user.id === id);
-  const own = fitting.find(({ expiresAt }) => expiresAt > nowMs);
+/** The key with that id, or the first, of those that are good. */
+function ownOf(good: readonly Key[], users: readonly User[], id: string | undefined): Key {
+  const fits = (key: Key): boolean => id === undefined || key.id === id;
+  const own = good.find(fits);
   if (own) return own;
   const which = id === undefined ? "every key" : `the key ${id}`;
-  const why = fitting.length === 0 ? "is not among keys" : "has expired";
+  const why = users.some(fits) ? "has expired" : "is not among keys";
   throw new ConfigError(`Cannot see whether the Worker lets us in: ${which} ${why}`);
 }
 

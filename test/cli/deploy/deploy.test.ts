@@ -9,9 +9,11 @@ import { serveEdge } from "../../../edge-worker/node/serve.ts";
 import { serveWorkerdEdge } from "../../../edge-worker/node/serve-workerd.ts";
 import { type CliOutcome, runCli } from "../../support/cli.ts";
 import { type Behaviour, type FakeWrangler, fakeWrangler } from "../../support/fake-wrangler.ts";
+import { Admission } from "../../../protocol/admission.ts";
 import { edgeDoor } from "../../support/edge-door.ts";
 import { recordedLog } from "../../support/log.ts";
 import { findProgram } from "../../support/program.ts";
+import { connectRawAgent } from "../../support/raw-agent.ts";
 import { runProgram } from "../../support/run-program.ts";
 import { closedPort } from "../../support/target.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
@@ -27,10 +29,12 @@ afterEach(async () => {
 });
 
 /** The real Worker on workerd, in the place of the one that would be put up. */
-async function startWorker(keyId = "default", secret = SECRET): Promise<string> {
+async function startWorker(
+  ...keys: { readonly id: string; readonly secret: string }[]
+): Promise<string> {
   const worker = await serveWorkerdEdge({
     listen: edgeDoor.listen,
-    access: { keys: [{ id: keyId, secret }], rules: [] },
+    access: { keys: keys.length > 0 ? keys : [{ id: "default", secret: SECRET }], rules: [] },
     allowPrivate: false,
     connectTimeoutMs: 1000,
     maxDials: 16,
@@ -125,7 +129,7 @@ describe("edgesocks deploy", () => {
   });
 
   it("proves that it got in: with the key id that the Worker has", async () => {
-    const url = await startWorker("mine");
+    const url = await startWorker({ id: "mine", secret: SECRET });
     const outcome = await deploy(["--worker-url", url, "--key-id", "mine"]);
     expect(errorOf(outcome)).toBe("");
     expect(outcome.stdout).toContain(`edgesocks agent --edge ${url} --key-id mine\n`);
@@ -142,7 +146,7 @@ describe("edgesocks deploy", () => {
   it("puts several keys, and gets in by one of them", async () => {
     const ann = { id: "ann", secret: 'a "quoted" secret of ann', expires: "2020-01-31" };
     const bob = { id: "bob", secret: 'a "quoted" secret of bob' };
-    const url = await startWorker(bob.id, bob.secret);
+    const url = await startWorker(bob);
     const variables = { EDGESOCKS_KEYS: JSON.stringify([ann, bob]) };
     const outcome = await deploy(
       ["--worker-url", url],
@@ -155,6 +159,25 @@ describe("edgesocks deploy", () => {
     const input = JSON.parse(outcome.calls()[2]?.input ?? "") as Record<string, string | null>;
     expect(input["EDGESOCKS_SECRET"]).toBeNull();
     expect(JSON.parse(input["EDGESOCKS_KEYS"] ?? "")).toEqual([ann, bob]);
+  });
+
+  it("asks the agents of all its keys to leave before it puts up the Worker", async () => {
+    const ann = { id: "ann", secret: "the secret of ann, long" };
+    const bob = { id: "bob", secret: "the secret of bob, long" };
+    const url = await startWorker(ann, bob);
+    const agents = await Promise.all(
+      [ann, bob].map(({ id, secret }) => connectRawAgent(new URL(url), new Admission(id, secret))),
+    );
+    const left = Promise.all(agents.map(({ drained, closed }) => Promise.all([drained, closed])));
+    const variables = { EDGESOCKS_KEYS: JSON.stringify([ann, bob]) };
+    // The Worker is not replaced here, and so takes nobody for a while.
+    const args = ["--worker-url", url, "--drain-timeout", "30", "--health-timeout", "1"];
+    const outcome = await deploy(args, {}, variables);
+    expect((await left).map(([drainMs]) => drainMs)).toEqual([30_000, 30_000]);
+    expect(errorOf(outcome)).toContain("let us in within 1 s: it answered 503");
+    const [before, after] = outcome.stderr.split("wrangler: Uploaded edgesocks");
+    expect(before).toContain(`Agents at ${url} have 30 s to leave it`);
+    expect(after).not.toContain("older version");
   });
 
   it("puts no secret where a KV namespace has the keys", async () => {

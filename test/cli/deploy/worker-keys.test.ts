@@ -22,15 +22,17 @@ describe("keysOf()", () => {
     expect(keys({ secret: SECRET }, { keyId: "mine" })).toEqual({
       secrets: { EDGESOCKS_SECRET: SECRET, EDGESOCKS_KEYS: null },
       own: { id: "mine", secret: SECRET },
+      good: [{ id: "mine", secret: SECRET }],
       hidden: [SECRET],
     });
   });
 
   it("puts several keys, and takes away the one secret", () => {
-    const { secrets, own } = keys({ keys: [late, ann, bob] });
+    const { secrets, own, good } = keys({ keys: [late, ann, bob] });
     expect(secrets["EDGESOCKS_SECRET"]).toBeNull();
     expect(JSON.parse(secrets["EDGESOCKS_KEYS"] ?? "")).toEqual([late, ann, bob]);
     expect(own).toEqual(ann);
+    expect(good).toEqual([ann, bob]);
   });
 
   it("gets in by the key that is named", () => {
@@ -47,7 +49,12 @@ describe("keysOf()", () => {
   });
 
   it("needs no secret in a dry run, but checks one that is there", () => {
-    expect(keys({ "dry-run": true })).toEqual({ secrets: {}, own: undefined, hidden: [] });
+    expect(keys({ "dry-run": true })).toEqual({
+      secrets: {},
+      own: undefined,
+      good: [],
+      hidden: [],
+    });
     expect(() => keys({ "dry-run": true, secret: "hunter2" })).toThrow(ConfigError);
   });
 
