@@ -11,24 +11,29 @@ export interface AbsenceActions {
 
 /** The time that a session is without a carrier. */
 export class Absence {
-  readonly #cancels: Cancel[];
+  readonly #clock: Clock;
+  readonly #look: () => void;
+  readonly #cancelOver: Cancel;
+  #cancelLook: Cancel = () => {};
 
   /** Looks at once and then each second, until end(), or after so many milliseconds over(). */
   constructor(clock: Clock, limitMs: number, { look, over }: AbsenceActions) {
-    let cancelLook: Cancel = () => {};
-    const lookOn = (): void => {
-      look();
-      cancelLook = clock.after(LOOK_MS, lookOn);
-    };
-    const cancelOver = clock.after(limitMs, () => {
-      cancelLook();
+    this.#clock = clock;
+    this.#look = look;
+    this.#cancelOver = clock.after(limitMs, () => {
+      this.#cancelLook();
       over();
     });
-    this.#cancels = [() => cancelLook(), cancelOver];
-    lookOn();
+    this.#lookOn();
   }
 
   end(): void {
-    for (const cancel of this.#cancels) cancel();
+    this.#cancelLook();
+    this.#cancelOver();
+  }
+
+  #lookOn(): void {
+    this.#look();
+    this.#cancelLook = this.#clock.after(LOOK_MS, () => this.#lookOn());
   }
 }
