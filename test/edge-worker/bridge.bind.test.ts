@@ -2,10 +2,9 @@ import { describe, expect, it } from "vitest";
 import { parseAddress } from "../../protocol/address.ts";
 import { Command, FrameType } from "../../protocol/wire.ts";
 import { framesOf } from "../support/agent-end.ts";
-import { greetedBridge } from "../support/bridge-parts.ts";
 import type { CarrierPair } from "../support/carrier-pair.ts";
 import { hex, toHex } from "../support/hex.ts";
-import { type FakeListening, FullEgress } from "../support/service-parts.ts";
+import { type FakeListening, servingBridge } from "../support/service-parts.ts";
 import { helloWith } from "../support/session-pair.ts";
 import { fateOf, readAll } from "../support/stream-bytes.ts";
 
@@ -16,17 +15,13 @@ const bound = parseAddress("192.0.2.7", 4000);
 
 /** A session that can be resumed, with a BIND that has got its first answer. */
 async function listeningBridge() {
-  const egress = new FullEgress();
   const hello = helloWith({ maxCarriers: 2, resumeWindow: 60 });
-  const parts = await greetedBridge({ egress, hello });
-  const { agent, clock, connect, session } = parts;
-  const { stream } = session.open(Command.Bind, expected, nothing);
-  const first = fateOf(stream.answer());
-  await clock.run();
+  const parts = await servingBridge(Command.Bind, expected, undefined, { hello });
+  const { agent, connect, egress, first, session, stream } = parts;
   expect(first.now).toEqual(bound);
   const listening = egress.listenings[0] as FakeListening;
   const resume = () => connect({ session: agent.hello?.session ?? nothing }, session);
-  return { ...parts, egress, stream, listening, resume, second: fateOf(stream.answer()) };
+  return { ...parts, listening, resume, second: fateOf(stream.answer()) };
 }
 
 /** Whom the edge named on a carrier in answers to BIND. */

@@ -20,6 +20,14 @@ const hello = helloWith({ maxCarriers: 2, runtime: "fake", resumeWindow: 60 });
 const resumableBridge = () => greetedBridge({ hello });
 const createResumable = () => connectable({ hello });
 
+/** The same with one stream, whose target is reached. */
+async function streamingBridge() {
+  const parts = await diallingBridge(nothing, { hello });
+  parts.dial.succeed();
+  await parts.clock.run();
+  return parts;
+}
+
 describe("Bridge.accept()", () => {
   it("gives each agent a session and a token of its own", async () => {
     const { bridge, agent, connect, log } = await greetedBridge();
@@ -75,18 +83,13 @@ describe("Bridge.accept()", () => {
   });
 
   it("keeps a session for the resume window, and its connections with it", async () => {
-    const { bridge, clock, agent, connect, session, egress, log } = await resumableBridge();
-    const { stream } = session.open(Command.Connect, target, nothing);
-    await clock.run();
-    const [dial] = egress.dials;
-    dial?.succeed();
-    await clock.run();
+    const { bridge, clock, agent, connect, session, stream, dial, log } = await streamingBridge();
     agent.carriers.cut();
     await clock.advance(59_000);
     expect(log.lines.at(-1)).toMatch(/^info A session waits for a carrier/);
     void stream.write(hex("0102"));
     await connect({ session: agent.hello?.session ?? nothing }, session);
-    expect(toHex(dial?.channel.written ?? nothing)).toBe("0102");
+    expect(toHex(dial.channel.written)).toBe("0102");
     session.close("over");
     await clock.run();
     expect([bridge.sessionCount, clock.timerCount]).toEqual([0, 0]);
@@ -187,12 +190,7 @@ describe("Bridge.drain()", () => {
   });
 
   it("takes who was away back for its streams, asks it to leave, and takes nobody else", async () => {
-    const { bridge, clock, agent, connect, session, egress } = await resumableBridge();
-    const { stream } = session.open(Command.Connect, target, nothing);
-    await clock.run();
-    const [dial] = egress.dials;
-    dial?.succeed();
-    await clock.run();
+    const { bridge, clock, agent, connect, session, stream, dial } = await streamingBridge();
     agent.carriers.cut();
     await clock.run();
     bridge.drain(3000);
@@ -211,7 +209,7 @@ describe("Bridge.drain()", () => {
     );
     void stream.write(hex("0102"));
     await clock.run();
-    expect(toHex(dial?.channel.written ?? nothing)).toBe("0102");
+    expect(toHex(dial.channel.written)).toBe("0102");
   });
 
   it("asks every agent to leave, and lets its streams go on", async () => {

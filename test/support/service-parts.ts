@@ -1,7 +1,7 @@
 import type { Deliver, Egress, Listening } from "../../edge-worker/egress/egress.ts";
 import type { Policy } from "../../edge-worker/policy/policy.ts";
 import { type Address, formatAddress, parseAddress } from "../../protocol/address.ts";
-import { greetedBridge } from "./bridge-parts.ts";
+import { type BridgeChanges, greetedBridge } from "./bridge-parts.ts";
 import { FakeChannel } from "./fake-channel.ts";
 import { FakeEgress } from "./fake-egress.ts";
 import { fateOf } from "./stream-bytes.ts";
@@ -106,9 +106,9 @@ export async function servingBridge(
   command: number,
   address: Address,
   policy: Policy = () => undefined,
-  egress = new FullEgress(),
+  { egress = new FullEgress(), ...changes }: BridgeChanges & { egress?: FullEgress } = {},
 ) {
-  const parts = await greetedBridge({ egress, policy });
+  const parts = await greetedBridge({ ...changes, egress, policy });
   const { stream } = parts.session.open(command, address, nothing);
   const first = fateOf(stream.answer());
   await parts.clock.run();

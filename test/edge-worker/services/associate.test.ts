@@ -120,7 +120,7 @@ describe("serveAssociation()", () => {
   it("answers FAILED when there are no sockets to be had", async () => {
     const egress = new FullEgress();
     egress.failure = new Error("EMFILE");
-    const bridge = await servingBridge(Command.UdpAssociate, UNSPECIFIED, () => {}, egress);
+    const bridge = await servingBridge(Command.UdpAssociate, UNSPECIFIED, () => {}, { egress });
     expect(bridge.first.now).toMatchObject({ reason: "general", message: "EMFILE" });
   });
 

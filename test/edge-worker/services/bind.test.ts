@@ -135,7 +135,7 @@ describe("serveBind()", () => {
   it("answers FAILED when it cannot listen, and leaves no timer", async () => {
     const egress = new FullEgress();
     egress.failure = new StreamError("network-unreachable", "Cannot bind: EADDRNOTAVAIL");
-    const bridge = await servingBridge(Command.Bind, expected, () => {}, egress);
+    const bridge = await servingBridge(Command.Bind, expected, () => {}, { egress });
     const { first, agent, clock } = bridge;
     expect(first.now).toMatchObject({ message: "Cannot bind: EADDRNOTAVAIL" });
     expect(told(agent.carriers.sent.right)).toEqual({
