@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync, rmSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { url as inspectorUrl } from "node:inspector";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -23,7 +24,12 @@ import { portOf, type RunningEdge } from "./serve.ts";
 import { type RunnerService, serveRunner } from "./runner-service.ts";
 import { loadWorkerBundle } from "./worker-bundle.ts";
 import { formatWorkerdConfig } from "./workerd-config.ts";
-import { CONTROL_FD, watchWorkerd, type WorkerdProcess } from "./workerd-process.ts";
+import {
+  CONTROL_FD,
+  INSPECTOR_ARGS,
+  watchWorkerd,
+  type WorkerdProcess,
+} from "./workerd-process.ts";
 
 export interface WorkerdEdgeOptions {
   /** At least one; port 0 takes any free one. */
@@ -162,7 +168,9 @@ function spawnWorkerd(
   { upstreams = [], turn }: WorkerSecrets,
 ): ChildProcess {
   const credentials = turn && { TURN_USERNAME: turn.username, TURN_PASSWORD: turn.password };
-  return spawn(binary, ["serve", "config.capnp", `--control-fd=${CONTROL_FD}`], {
+  // Who inspects this process (node --inspect) wants to see the Worker, too.
+  const inspector = inspectorUrl() === undefined ? [] : INSPECTOR_ARGS;
+  return spawn(binary, ["serve", "config.capnp", `--control-fd=${CONTROL_FD}`, ...inspector], {
     cwd: folder,
     env: {
       UPSTREAMS: JSON.stringify(upstreams),

@@ -37,6 +37,9 @@ export interface WorkerdConfig {
   readonly trusted: readonly string[];
 }
 
+/** What the Worker is called, in the configuration and by its inspector. */
+export const SERVICE = "edge";
+
 const WRANGLER = v.object({ compatibility_date: v.string() });
 
 /** The workerd configuration (Cap'n Proto text) that runs worker.js as wrangler.toml deploys it. */
@@ -47,7 +50,7 @@ export async function formatWorkerdConfig(config: WorkerdConfig): Promise<string
 
 const config :Workerd.Config = (
   services = [
-    (name = "edge", worker = .edge),
+    (name = ${text(SERVICE)}, worker = .edge),
     (name = "internet", network = (
       ${formatNetwork(config.allowPrivate)},
       tlsOptions = (trustBrowserCas = true),
@@ -110,7 +113,7 @@ function formatNetwork(allowPrivate: boolean): string {
 
 function formatSocket(endpoint: ListenEndpoint, index: number): string {
   const address = text(formatEndpoint(endpoint));
-  return `(name = "${socketName(index)}", address = ${address}, http = (), service = "edge")`;
+  return `(name = "${socketName(index)}", address = ${address}, http = (), service = ${text(SERVICE)})`;
 }
 
 /** What workerd calls the listener of the endpoint at `index` when it reports its port. */

@@ -2,10 +2,11 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
+import * as v from "valibot";
 import { ConfigError } from "../../protocol/errors.ts";
 import type { Log } from "../../protocol/log.ts";
 import { formatEndpoint, type ListenEndpoint } from "../../protocol/node/listening.ts";
-import { socketName } from "./workerd-config.ts";
+import { SERVICE, socketName } from "./workerd-config.ts";
 
 /** A workerd that was spawned. */
 export interface WorkerdProcess {
@@ -18,6 +19,13 @@ export interface WorkerdProcess {
 
 /** Where workerd reports the ports it listens on. */
 export const CONTROL_FD = 3;
+/** Any port of loopback for who inspects the Worker. */
+export const INSPECTOR_ARGS = ["--inspector-addr=127.0.0.1:0"];
+
+const REPORT = v.variant("event", [
+  v.object({ event: v.literal("listen"), socket: v.string(), port: v.number() }),
+  v.object({ event: v.literal("listen-inspector"), port: v.number() }),
+]);
 
 /** Follows what workerd tells. Its output goes to our log; the last line tells why it failed. */
 export function watchWorkerd(
@@ -40,7 +48,7 @@ export function watchWorkerd(
   const failed = exited.then((how) => {
     throw startError(lastLine, how, wanted);
   });
-  const listening = Promise.race([listeningOf(child, wanted, failed), failed]);
+  const listening = Promise.race([listeningOf(child, wanted, failed, log), failed]);
   // From here on an exit is either asked for or told by `exited`.
   failed.catch(() => {});
   return { child, listening, exited };
@@ -50,11 +58,14 @@ async function listeningOf(
   child: ChildProcess,
   wanted: readonly ListenEndpoint[],
   failed: Promise<never>,
+  log: Log,
 ): Promise<readonly ListenEndpoint[]> {
   const ports = new Map<string, number>();
   for await (const line of createInterface({ input: child.stdio[CONTROL_FD] as Readable })) {
-    const message: unknown = JSON.parse(line);
-    if (isListening(message)) ports.set(message.socket, message.port);
+    const { success, output } = v.safeParse(REPORT, JSON.parse(line));
+    if (!success) continue;
+    if (output.event === "listen") ports.set(output.socket, output.port);
+    else log.info(`workerd: inspector listening on ws://127.0.0.1:${output.port}/${SERVICE}`);
     if (ports.size < wanted.length) continue;
     return wanted.map((endpoint, index) =>
       "path" in endpoint
@@ -63,21 +74,6 @@ async function listeningOf(
     );
   }
   return failed;
-}
-
-function isListening(
-  message: unknown,
-): message is { event: "listen"; socket: string; port: number } {
-  return (
-    typeof message === "object" &&
-    message !== null &&
-    "event" in message &&
-    "socket" in message &&
-    "port" in message &&
-    message.event === "listen" &&
-    typeof message.socket === "string" &&
-    typeof message.port === "number"
-  );
 }
 
 /** Why it did not start, from the last thing it said. It does not say which of its sockets failed. */

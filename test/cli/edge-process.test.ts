@@ -12,6 +12,7 @@ import { certificatesMissing, makeCertificate } from "../support/certificate.ts"
 import { type RunningCommand, startCommand } from "../support/command.ts";
 import { startEcho } from "../support/echo-target.ts";
 import { connectRawAgent, type RawAgent } from "../support/raw-agent.ts";
+import { inspectorEnvironment, inspectorIn } from "../support/inspected-process.ts";
 import { readExactly, readToEnd, socksConnect } from "../support/socks-client.ts";
 import { startTarget } from "../support/target.ts";
 import { tempFolder } from "../support/temp-folder.ts";
@@ -22,8 +23,16 @@ const any = "127.0.0.1:0";
 const HALF = 2_097_152;
 
 async function startEdge(...args: readonly string[]): Promise<RunningCommand> {
+  return startEdgeIn({}, ...args);
+}
+
+async function startEdgeIn(
+  environment: NodeJS.ProcessEnv,
+  ...args: readonly string[]
+): Promise<RunningCommand> {
   const command = await startCommand(["edge", "--allow-private", ...args], {
     EDGESOCKS_SECRET: SECRET,
+    ...environment,
   });
   onTestFinished(() => void command.child.kill("SIGKILL"));
   return command;
@@ -114,6 +123,18 @@ describe("edgesocks edge", () => {
     await agent.close();
     expect(await edge.stop()).toBe(0);
     expect(readdirSync(join(path, ".."))).toEqual([]);
+  });
+
+  it("opens an inspector of the Worker to who inspects the edge, and to nobody else", async () => {
+    const args = ["--runtime", "workerd", "--listen", any];
+    const inspected = await startEdgeIn(inspectorEnvironment, ...args);
+    const { host, pathname } = new URL(inspectorIn(inspected.errors()));
+    const listed = await fetch(`http://${host}/json`);
+    expect(await listed.json()).toMatchObject([{ id: pathname.slice(1) }]);
+    expect(await inspected.stop()).toBe(0);
+    const edge = await startEdge(...args);
+    expect(edge.errors()).not.toContain("nspector");
+    expect(await edge.stop()).toBe(0);
   });
 });
 

@@ -1,44 +1,105 @@
 import { once } from "node:events";
+import * as v from "valibot";
 
-/** What a Node process has, as it says itself. */
+/** What an edge has, as its V8 says itself, after a collection. */
 export interface Holdings {
-  /** Bytes of V8's heap and of buffers outside of it, after a collection. */
+  /** Bytes of V8's heap and of buffers outside of it. */
   readonly bytes: number;
-  /** Kinds of timers, sockets and the like that keep the process alive, with their count. */
-  readonly resources: Readonly<Record<string, number>>;
+  /** How many objects there are of some kinds, and of what keeps a Node process alive. */
+  readonly counts: Readonly<Record<string, number>>;
 }
 
-/** Lets a Node process be asked, on any port of loopback. */
+/** Lets a Node process be asked, on any port of loopback, and the workerd that it starts. */
 export const inspectorEnvironment = { NODE_OPTIONS: "--inspect=127.0.0.1:0" };
 
-const ASK = `(() => {
-  const { heapUsed, external } = process.memoryUsage();
-  const resources = {};
-  for (const kind of process.getActiveResourcesInfo()) resources[kind] = (resources[kind] ?? 0) + 1;
-  return JSON.stringify({ bytes: heapUsed + external, resources });
-})()`;
+/** workerd answers some calls without a result. */
+const ANSWER = v.object({ id: v.number(), result: v.optional(v.looseObject({})) });
+const CHUNK = v.object({
+  method: v.literal("HeapProfiler.addHeapSnapshotChunk"),
+  params: v.object({ chunk: v.string() }),
+});
+const USAGE = v.object({ usedSize: v.number(), backingStorageSize: v.number() });
+/** Of V8's snapshots: numbers, so many for each object, the first of them say what it is called. */
+const SNAPSHOT = v.object({
+  snapshot: v.object({
+    meta: v.object({
+      node_fields: v.array(v.string()),
+      node_types: v.tupleWithRest([v.array(v.string())], v.unknown()),
+    }),
+  }),
+  nodes: v.array(v.number()),
+  strings: v.array(v.string()),
+});
+const RESOURCES = v.object({ result: v.object({ value: v.array(v.string()) }) });
 
-/** The inspector that a process has told of on stderr. */
+/** The inspector that a process has told of on stderr: its workerd's, if it has one. */
 export function inspectorIn(said: string): string {
-  const [, url] = /Debugger listening on (ws:\S+)/.exec(said) ?? [];
+  const urls = [...said.matchAll(/(?:Debugger|inspector) listening on (ws:[^\s"]+)/g)];
+  const url = urls.at(-1)?.[1];
   if (url === undefined) throw new Error(`No inspector: ${said}`);
   return url;
 }
 
-/** Collects what is garbage, then asks. */
-export async function holdingsOf(inspector: string): Promise<Holdings> {
-  const socket = new WebSocket(inspector);
+/** Collects what is garbage, then counts; objects by the names of their classes, which must be ours alone. */
+export async function holdingsOf(inspector: string, classes: readonly string[]): Promise<Holdings> {
+  const session = await openInspector(inspector);
+  const counts = new Map(classes.map((name) => [name, 0]));
+  const isNode = new URL(inspector).pathname !== "/edge";
+  if (isNode) {
+    const params = { expression: "process.getActiveResourcesInfo()", returnByValue: true };
+    const { result } = v.parse(RESOURCES, await session.call("Runtime.evaluate", params));
+    for (const kind of result.value) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  }
+  // V8 collects before it takes one. workerd does not answer when it is asked to collect.
+  await session.call("HeapProfiler.takeHeapSnapshot");
+  const usage = v.parse(USAGE, await session.call("Runtime.getHeapUsage"));
+  for (const name of objectsIn(session.takeChunks())) {
+    const count = counts.get(name);
+    if (count !== undefined) counts.set(name, count + 1);
+  }
+  await session.close();
+  const bytes = usage.usedSize + usage.backingStorageSize;
+  return { bytes, counts: Object.fromEntries(counts) };
+}
+
+/** The Chrome DevTools Protocol, as far as it is needed here. */
+async function openInspector(url: string) {
+  const socket = new WebSocket(url);
   await once(socket, "open");
-  const call = async (id: number, method: string, params = {}): Promise<unknown> => {
-    const answer = once(socket, "message") as Promise<[MessageEvent<string>]>;
-    socket.send(JSON.stringify({ id, method, params }));
-    const [{ data }] = await answer;
-    return JSON.parse(data);
+  const calls = new Map<number, (result: unknown) => void>();
+  let chunks: string[] = [];
+  socket.addEventListener("message", ({ data }) => {
+    const message: unknown = JSON.parse(String(data));
+    if (v.is(CHUNK, message)) chunks.push(message.params.chunk);
+    else if (v.is(ANSWER, message)) calls.get(message.id)?.(message.result);
+  });
+  return {
+    call: (method: string, params = {}): Promise<unknown> => {
+      const { promise, resolve } = Promise.withResolvers<unknown>();
+      const id = calls.size + 1;
+      calls.set(id, resolve);
+      socket.send(JSON.stringify({ id, method, params }));
+      return promise;
+    },
+    takeChunks: (): string => {
+      const text = chunks.join("");
+      chunks = [];
+      return text;
+    },
+    close: async (): Promise<void> => {
+      socket.close();
+      await once(socket, "close");
+    },
   };
-  // What one collection lets go, the next finds: finalizers run in between.
-  for (let id = 1; id <= 3; id++) await call(id, "HeapProfiler.collectGarbage");
-  const told = await call(4, "Runtime.evaluate", { expression: ASK, returnByValue: true });
-  socket.close();
-  await once(socket, "close");
-  return JSON.parse((told as { result: { result: { value: string } } }).result.result.value);
+}
+
+/** The class of each object in a heap snapshot. */
+function* objectsIn(text: string): Generator<string> {
+  const { snapshot, nodes, strings } = v.parse(SNAPSHOT, JSON.parse(text));
+  const { node_fields: fields, node_types: types } = snapshot.meta;
+  const [atType, atName] = [fields.indexOf("type"), fields.indexOf("name")];
+  const object = types[0].indexOf("object");
+  for (let at = 0; at < nodes.length; at += fields.length) {
+    if (nodes[at + atType] === object) yield strings[nodes[at + atName] ?? 0] ?? "";
+  }
 }
