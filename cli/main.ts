@@ -4,8 +4,6 @@ import { Command, CommanderError, Option } from "commander";
 import * as v from "valibot";
 import { ConfigError } from "../protocol/errors.ts";
 import { checkHealth } from "./health.ts";
-import { startAgent, startEdge, startLocal } from "./commands.ts";
-import { deploy } from "./deploy/deploy.ts";
 import { hashPasswordEntry } from "./hash-password.ts";
 import { init } from "./init.ts";
 import { EXIT_USAGE, exitWith, runToEnd, serveUntilSignal, type Service } from "./lifecycle.ts";
@@ -22,6 +20,9 @@ import { configFile, environmentSource, fileSource, flagSource, settingsFile } f
 import { tables } from "./tables.ts";
 
 const MANIFEST = v.object({ version: v.string(), description: v.string() });
+
+/** What takes most of the time to load comes once it is needed: `health` and mistakes do not wait for it. */
+const loadCommands = (): Promise<typeof import("./commands.ts")> => import("./commands.ts");
 
 /** Runs the command line `argv` (without node and script). */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -47,9 +48,12 @@ function createProgram(): Command {
     .configureOutput({ outputError: () => {} })
     .helpOption("-h, --help", "Show this help")
     .addHelpText("after", FILE_HELP);
-  addService(program, "local", "Agent and edge on this machine, no account needed", startLocal);
-  addService(program, "agent", "The agent alone, for an edge elsewhere", startAgent);
-  addService(program, "edge", "The edge alone, self-hosted", startEdge);
+  const local = "Agent and edge on this machine, no account needed";
+  addService(program, "local", local, async () => (await loadCommands()).startLocal);
+  const agent = "The agent alone, for an edge elsewhere";
+  addService(program, "agent", agent, async () => (await loadCommands()).startAgent);
+  const edge = "The edge alone, self-hosted";
+  addService(program, "edge", edge, async () => (await loadCommands()).startEdge);
   addInit(program);
   addDeploy(program);
   program
@@ -74,15 +78,14 @@ A flag beats a variable, a variable beats the file.`;
 
 type Tables = typeof tables;
 
+type Start<Settings> = (settings: Settings, context: StartContext<Settings>) => Promise<Service>;
+
 /** A command that serves until it is told to stop. */
 function addService<Name extends "local" | "agent" | "edge">(
   program: Command,
   name: Name,
   description: string,
-  start: (
-    settings: SettingsOf<Tables[Name]>,
-    context: StartContext<SettingsOf<Tables[Name]>>,
-  ) => Promise<Service>,
+  loadStart: () => Promise<Start<SettingsOf<Tables[Name]>>>,
 ): void {
   const table: Tables[Name] = tables[name];
   addCommand(program, name, description, table).action(async (flags: Flags) => {
@@ -92,6 +95,7 @@ function addService<Name extends "local" | "agent" | "edge">(
     const settings = loadSettings(table, sources);
     const context = { load, placeOf: filePlaceIn(sources) };
     const file = settingsFile(namedFile(flags), process.env);
+    const start = await loadStart();
     await serveUntilSignal(() => start(settings, context), file);
   });
 }
@@ -101,6 +105,7 @@ function addDeploy(program: Command): void {
   const description = "Put the Worker up at Cloudflare, through wrangler";
   addCommand(program, "deploy", description, table).action(async (flags: Flags) => {
     const settings = loadSettings(table, [...sourcesOf(table, flags), fileOf(flags)]);
+    const { deploy } = await import("./deploy/deploy.ts");
     await runToEnd((signal) => deploy(settings, signal));
   });
 }
