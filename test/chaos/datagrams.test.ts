@@ -4,7 +4,7 @@ import { connect } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { nodeOutbound, type Outbound } from "../../edge-worker/egress/outbound.ts";
 import { breakCarriers, startBrokenNetwork } from "../support/broken-network.ts";
-import { missingCoturn, startCoturn } from "../support/coturn.ts";
+import { coturnMissing, startCoturn } from "../support/coturn.ts";
 import { readExactly } from "../support/socks-client.ts";
 import { openUdpPeer } from "../support/udp-peer.ts";
 import { access, type EdgeName, edgeNames, edges, keyId, secret } from "./edges.ts";
@@ -16,8 +16,7 @@ const HEADER_BYTES = 10;
 const SEND_EVERY_MS = 20;
 
 describe.each(edgeNames)("datagrams by the edge on %s", (name) => {
-  const missing = name === "workerd" ? missingCoturn() : undefined;
-  if (missing !== undefined) process.stderr.write(`Skipping datagrams by workerd: ${missing}\n`);
+  const missing = name === "workerd" ? coturnMissing : undefined;
 
   it(`go on after each of ${programLosses} losses, from the same port`, async ({ skip }) => {
     if (missing !== undefined) skip(missing);

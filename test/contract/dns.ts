@@ -14,7 +14,6 @@ import { Admission } from "../../protocol/admission.ts";
 import { Capability } from "../../protocol/wire.ts";
 import { answerTo } from "../support/fake-resolver.ts";
 import { connectRawAgent, type RawAgent } from "../support/raw-agent.ts";
-import { skipGroup } from "../support/skip-group.ts";
 import { startTcpDnsServer, type TcpDnsServer } from "../support/tcp-dns-server.ts";
 import { openUdpStream } from "../support/udp-stream.ts";
 import type { StartEdge } from "./edge.ts";
@@ -28,14 +27,25 @@ const loopbackHost = (): string => {
   return `127.53.${a}.${Math.max(1, b)}`;
 };
 
+/** Why nobody can listen on port 53 here; undefined when somebody can. */
+async function missingPort(): Promise<string | undefined> {
+  try {
+    const probe = await startTcpDnsServer(() => [], loopbackHost(), 53);
+    await probe.close();
+    return undefined;
+  } catch (error) {
+    return `Skipping tests of DNS over TCP: cannot listen on port 53: ${String(error)}`;
+  }
+}
+
+const portMissing = await missingPort();
+if (portMissing !== undefined) process.stderr.write(`${portMissing}\n`);
+
 /** UDP to port 53 as DNS over TCP, for every edge in the mode "dns". */
 export function describeDns(name: string, start: StartEdge, plain: Outbound): void {
-  describe(`${name}, UDP as DNS over TCP`, async () => {
+  describe.skipIf(portMissing !== undefined)(`${name}, UDP as DNS over TCP`, () => {
     const host = loopbackHost();
     const resolver = parseAddress(host, 53);
-    const missing = await missingPort(host);
-    if (missing !== undefined) return skipGroup(missing);
-
     let edge: RunningEdge;
     let agent: RawAgent;
     let server: TcpDnsServer;
@@ -129,15 +139,4 @@ export function describeDns(name: string, start: StartEdge, plain: Outbound): vo
       await udp.close();
     });
   });
-}
-
-/** Why nobody can listen on port 53 of an address. */
-async function missingPort(host: string): Promise<string | undefined> {
-  try {
-    const probe = await startTcpDnsServer(() => [], host, 53);
-    await probe.close();
-    return undefined;
-  } catch (error) {
-    return `cannot listen on port 53: ${String(error)}`;
-  }
 }

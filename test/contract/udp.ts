@@ -14,10 +14,9 @@ import { Admission } from "../../protocol/admission.ts";
 import { Capability, Command } from "../../protocol/wire.ts";
 import { Associations } from "../support/associations.ts";
 import { certificatesMissing, makeCertificate } from "../support/certificate.ts";
-import { type Coturn, missingCoturn, startCoturn } from "../support/coturn.ts";
+import { type Coturn, coturnMissing, startCoturn } from "../support/coturn.ts";
 import type { StartEdge } from "./edge.ts";
 import { connectRawAgent, type RawAgent } from "../support/raw-agent.ts";
-import { skipGroup } from "../support/skip-group.ts";
 import { readExactly } from "../support/socks-client.ts";
 import { patternOf, readAll } from "../support/stream-bytes.ts";
 import { openUdpStream } from "../support/udp-stream.ts";
@@ -63,10 +62,7 @@ export function describeUdp(name: string, start: StartEdge, plain: Outbound): vo
     });
   });
 
-  describe(`${name}, UDP by coturn`, () => {
-    const missing = missingCoturn();
-    if (missing !== undefined) return skipGroup(missing);
-
+  describe.skipIf(coturnMissing !== undefined)(`${name}, UDP by coturn`, () => {
     let coturn: Coturn;
     let agent: RawAgent;
 
@@ -146,17 +142,18 @@ export function describeUdp(name: string, start: StartEdge, plain: Outbound): vo
     });
   });
 
-  describe(`${name}, UDP by coturn and TLS`, () => {
-    const missing = missingCoturn() ?? certificatesMissing;
-    if (missing !== undefined) return skipGroup(missing);
-
-    const folder = mkdtempSync(join(tmpdir(), "edgesocks-turns-"));
-    const [certFile, keyFile] = [join(folder, "cert.pem"), join(folder, "key.pem")];
+  const missing = coturnMissing ?? certificatesMissing;
+  describe.skipIf(missing !== undefined)(`${name}, UDP by coturn and TLS`, () => {
+    let folder: string;
+    let certFile: string;
     let coturn: Coturn;
     const usual = getCACertificates();
     const usualFile = process.env["NODE_EXTRA_CA_CERTS"] ?? "";
 
     beforeAll(async () => {
+      folder = mkdtempSync(join(tmpdir(), "edgesocks-turns-"));
+      certFile = join(folder, "cert.pem");
+      const keyFile = join(folder, "key.pem");
       const { cert, key } = makeCertificate();
       writeFileSync(certFile, cert);
       writeFileSync(keyFile, key);
@@ -194,10 +191,7 @@ export function describeUdp(name: string, start: StartEdge, plain: Outbound): vo
     });
   });
 
-  describe(`${name}, a TURN server that cannot be used`, () => {
-    const missing = missingCoturn();
-    if (missing !== undefined) return skipGroup(missing);
-
+  describe.skipIf(coturnMissing !== undefined)(`${name}, a TURN server that cannot be used`, () => {
     let coturn: Coturn;
     beforeAll(async () => {
       coturn = await startCoturn({ args: ["--no-tcp-relay"] });
@@ -233,10 +227,7 @@ export function describeUdp(name: string, start: StartEdge, plain: Outbound): vo
 
 /** BIND by a TURN server, for edges that have no other. */
 export function describeTurnBind(name: string, start: StartEdge, plain: Outbound): void {
-  describe(`${name}, BIND by coturn`, () => {
-    const missing = missingCoturn();
-    if (missing !== undefined) return skipGroup(missing);
-
+  describe.skipIf(coturnMissing !== undefined)(`${name}, BIND by coturn`, () => {
     let edge: RunningEdge;
     let agent: RawAgent;
     let coturn: Coturn;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, it, onTestFinished } from "vitest";
 import { formatTurnUrl } from "../../edge-worker/egress/turn/turn-url.ts";
 import { type RunningCommand, startCommand } from "../support/command.ts";
-import { type Coturn, missingCoturn, startCoturn } from "../support/coturn.ts";
+import { type Coturn, coturnMissing, startCoturn } from "../support/coturn.ts";
 import type { Edge, Feature } from "./conformance.ts";
 import { type Client, missingFor, versionOf } from "./clients.ts";
 
@@ -30,7 +30,7 @@ export function describeClient(
     let local: RunningCommand;
     let coturn: Coturn | undefined;
     beforeAll(async () => {
-      if (edge === "workerd" && missingCoturn() === undefined) coturn = await startCoturn();
+      if (edge === "workerd" && coturnMissing === undefined) coturn = await startCoturn();
       local = await startLocal(edge, coturn && environmentFor(coturn));
     });
     afterAll(async () => {

@@ -24,10 +24,12 @@ export interface CoturnOptions {
   readonly tls?: { readonly certFile: string; readonly keyFile: string };
 }
 
-/** Why there is no coturn for a test; undefined when there is one. */
-export function missingCoturn(): string | undefined {
-  return findProgram("turnserver") === undefined ? "coturn is not installed" : undefined;
-}
+/** Why its tests are skipped; undefined when they are not. */
+export const coturnMissing =
+  findProgram("turnserver") === undefined
+    ? "Skipping tests of TURN: there is no coturn"
+    : undefined;
+if (coturnMissing !== undefined) process.stderr.write(`${coturnMissing}\n`);
 
 const username = "ann";
 const password = "a password";

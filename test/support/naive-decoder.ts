@@ -183,8 +183,7 @@ function nameOf(name: string): string {
   const labels = name.split(".");
   const last = labels.at(-1) ?? "";
   const isNumber = /^[0-9]+$/.test(last) || /^0x[0-9a-f]*$/.test(last);
-  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
-  const isPlain = /^[^\u0000-\u0020A-Z"#%/:<>?@[\\\]^`{|}\u007f-\uffff]+$/.test(name);
+  const isPlain = /^[!$&'()*+,\-.0-9;=_a-z~]+$/.test(name);
   const hasLabels = labels.every((label) => label.length > 0 && label.length <= 63);
   if (!isPlain || !hasLabels || isNumber || name.length > 253) throw new Invalid("name");
   return name;
