@@ -21,9 +21,6 @@ import { tables } from "./tables.ts";
 
 const MANIFEST = v.object({ version: v.string(), description: v.string() });
 
-/** What takes most of the time to load comes once it is needed: `health` and mistakes do not wait for it. */
-const loadCommands = (): Promise<typeof import("./commands.ts")> => import("./commands.ts");
-
 /** Runs the command line `argv` (without node and script). */
 export async function main(argv: readonly string[]): Promise<void> {
   try {
@@ -48,12 +45,14 @@ function createProgram(): Command {
     .configureOutput({ outputError: () => {} })
     .helpOption("-h, --help", "Show this help")
     .addHelpText("after", FILE_HELP);
+  // What takes most of the time to load comes once it is needed: health and mistakes do not wait for it.
+  const commands = (): Promise<typeof import("./commands.ts")> => import("./commands.ts");
   const local = "Agent and edge on this machine, no account needed";
-  addService(program, "local", local, async () => (await loadCommands()).startLocal);
+  addService(program, "local", local, async (...of) => (await commands()).startLocal(...of));
   const agent = "The agent alone, for an edge elsewhere";
-  addService(program, "agent", agent, async () => (await loadCommands()).startAgent);
+  addService(program, "agent", agent, async (...of) => (await commands()).startAgent(...of));
   const edge = "The edge alone, self-hosted";
-  addService(program, "edge", edge, async () => (await loadCommands()).startEdge);
+  addService(program, "edge", edge, async (...of) => (await commands()).startEdge(...of));
   addInit(program);
   addDeploy(program);
   program
@@ -78,14 +77,15 @@ A flag beats a variable, a variable beats the file.`;
 
 type Tables = typeof tables;
 
-type Start<Settings> = (settings: Settings, context: StartContext<Settings>) => Promise<Service>;
-
 /** A command that serves until it is told to stop. */
 function addService<Name extends "local" | "agent" | "edge">(
   program: Command,
   name: Name,
   description: string,
-  loadStart: () => Promise<Start<SettingsOf<Tables[Name]>>>,
+  start: (
+    settings: SettingsOf<Tables[Name]>,
+    context: StartContext<SettingsOf<Tables[Name]>>,
+  ) => Promise<Service>,
 ): void {
   const table: Tables[Name] = tables[name];
   addCommand(program, name, description, table).action(async (flags: Flags) => {
@@ -95,7 +95,6 @@ function addService<Name extends "local" | "agent" | "edge">(
     const settings = loadSettings(table, sources);
     const context = { load, placeOf: filePlaceIn(sources) };
     const file = settingsFile(namedFile(flags), process.env);
-    const start = await loadStart();
     await serveUntilSignal(() => start(settings, context), file);
   });
 }
@@ -105,8 +104,10 @@ function addDeploy(program: Command): void {
   const description = "Put the Worker up at Cloudflare, through wrangler";
   addCommand(program, "deploy", description, table).action(async (flags: Flags) => {
     const settings = loadSettings(table, [...sourcesOf(table, flags), fileOf(flags)]);
-    const { deploy } = await import("./deploy/deploy.ts");
-    await runToEnd((signal) => deploy(settings, signal));
+    await runToEnd(async (signal) => {
+      const { deploy } = await import("./deploy/deploy.ts");
+      await deploy(settings, signal);
+    });
   });
 }
 
