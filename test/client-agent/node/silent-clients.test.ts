@@ -79,7 +79,7 @@ describe("An agent with 10,000 silent clients", () => {
   it("serves others meanwhile, and has ended all of them after the handshake time", async () => {
     const count = silentCount();
     const echo = await startEcho();
-    const room = ["--max-handshakes", String(count + 100), "--handshake-timeout", "8"];
+    const room = ["--max-handshakes", String(count + 100), "--handshake-timeout", "15"];
     const agent = await startLocal(...room);
     const silent = startSilent(agent.portOf("socks"), count);
     expect(await silent.opened).toBe(count);
