@@ -22,10 +22,14 @@ export const CONTROL_FD = 3;
 /** Any port of loopback for who inspects the Worker. */
 export const INSPECTOR_ARGS = ["--inspector-addr=127.0.0.1:0"];
 
-const REPORT = v.variant("event", [
-  v.object({ event: v.literal("listen"), socket: v.string(), port: v.number() }),
-  v.object({ event: v.literal("listen-inspector"), port: v.number() }),
-]);
+const REPORT = v.pipe(
+  v.string(),
+  v.parseJson(),
+  v.variant("event", [
+    v.object({ event: v.literal("listen"), socket: v.string(), port: v.number() }),
+    v.object({ event: v.literal("listen-inspector"), port: v.number() }),
+  ]),
+);
 
 /** Follows what workerd tells. Its output goes to our log; the last line tells why it failed. */
 export function watchWorkerd(
@@ -48,32 +52,41 @@ export function watchWorkerd(
   const failed = exited.then((how) => {
     throw startError(lastLine, how, wanted);
   });
-  const listening = Promise.race([listeningOf(child, wanted, failed, log), failed]);
+  const ports = Promise.withResolvers<ReadonlyMap<string, number>>();
+  createInterface({ input: child.stdio[CONTROL_FD] as Readable }).on(
+    "line",
+    createReportReader(wanted.length, ports.resolve, log),
+  );
+  const listening = Promise.race([ports.promise, failed]).then((by) =>
+    wanted.map((endpoint, index) => withPort(endpoint, by.get(socketName(index)))),
+  );
   // From here on an exit is either asked for or told by `exited`.
   failed.catch(() => {});
   return { child, listening, exited };
 }
 
-async function listeningOf(
-  child: ChildProcess,
-  wanted: readonly ListenEndpoint[],
-  failed: Promise<never>,
+/** Reads what comes on the control channel, a line each: the ports of `count` sockets, the inspector's. */
+function createReportReader(
+  count: number,
+  allListen: (portOf: ReadonlyMap<string, number>) => void,
   log: Log,
-): Promise<readonly ListenEndpoint[]> {
-  const ports = new Map<string, number>();
-  for await (const line of createInterface({ input: child.stdio[CONTROL_FD] as Readable })) {
-    const { success, output } = v.safeParse(REPORT, JSON.parse(line));
-    if (!success) continue;
-    if (output.event === "listen") ports.set(output.socket, output.port);
-    else log.info(`workerd: inspector listening on ws://127.0.0.1:${output.port}/${SERVICE}`);
-    if (ports.size < wanted.length) continue;
-    return wanted.map((endpoint, index) =>
-      "path" in endpoint
-        ? endpoint
-        : { ...endpoint, port: ports.get(socketName(index)) ?? endpoint.port },
-    );
-  }
-  return failed;
+): (line: string) => void {
+  const portOf = new Map<string, number>();
+  return (line) => {
+    const { success, output } = v.safeParse(REPORT, line);
+    if (!success) return;
+    if (output.event === "listen-inspector") {
+      log.info(`workerd: inspector listening on ws://127.0.0.1:${output.port}/${SERVICE}`);
+      return;
+    }
+    portOf.set(output.socket, output.port);
+    if (portOf.size === count) allListen(portOf);
+  };
+}
+
+/** Of a Unix socket there is no port to tell. */
+function withPort(endpoint: ListenEndpoint, port: number | undefined): ListenEndpoint {
+  return "path" in endpoint || port === undefined ? endpoint : { ...endpoint, port };
 }
 
 /** Why it did not start, from the last thing it said. It does not say which of its sockets failed. */

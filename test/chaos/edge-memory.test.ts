@@ -7,7 +7,7 @@ import {
   type Holdings,
   holdingsOf,
   inspectorEnvironment,
-  inspectorIn,
+  inspectorOf,
 } from "../support/inspected-process.ts";
 import { hasProc, memoryOf, socketsOf, until } from "../support/linux-process.ts";
 import { socksConnect } from "../support/socks-client.ts";
@@ -84,7 +84,7 @@ describe.skipIf(!hasProc).each(runtimes)("what an edge on %s holds", (runtime) =
 
   async function start(...args: string[]): Promise<MeasuredEdge> {
     const edge = await startEdgeProcess(runtime, args, { environment: inspectorEnvironment });
-    const inspector = inspectorIn(edge.command.errors());
+    const inspector = await inspectorOf(edge.command, runtime);
     return { ...edge, holdings: () => holdingsOf(inspector, CLASSES) };
   }
 });
@@ -104,30 +104,30 @@ async function settled(
     SendHalf: streams,
     ReceiveHalf: streams,
   };
-  const { counts, bytes } = await poll(edge, most, Infinity);
+  const { counts, bytes } = await holdingNoMore(edge, { counts: most, bytes: Infinity }, Infinity);
   // Or the names of the classes are others by now.
   expect(counts).toMatchObject({ Session: sessions, SendHalf: streams });
   return { counts: { ...counts, ...most }, bytes };
 }
 
-async function expectNoMore(edge: MeasuredEdge, before: Holdings): Promise<void> {
-  const { bytes } = await poll(edge, before.counts, 0);
-  expect(bytes - before.bytes).toBeLessThan(HEAP_SLACK);
+async function expectNoMore(edge: MeasuredEdge, { counts, bytes }: Holdings): Promise<void> {
+  await holdingNoMore(edge, { counts, bytes: bytes + HEAP_SLACK }, 0);
 }
 
-/** Waits until there is no more of each kind than `most`: late timers have to end first. */
-async function poll(
+/** Waits until there is no more than `most`, and of kinds that it does not name `mostOfOthers`. */
+async function holdingNoMore(
   edge: MeasuredEdge,
-  most: Holdings["counts"],
+  most: Holdings,
   mostOfOthers: number,
 ): Promise<Holdings> {
   let holdings = await edge.holdings();
   const surplus = async (): Promise<Holdings["counts"]> => {
     holdings = await edge.holdings();
-    const tooMany = Object.entries(holdings.counts).filter(
-      ([kind, count]) => count > (most[kind] ?? mostOfOthers),
+    const { counts, bytes } = holdings;
+    const tooMany = Object.entries(counts).filter(
+      ([kind, count]) => count > (most.counts[kind] ?? mostOfOthers),
     );
-    return Object.fromEntries(tooMany);
+    return Object.fromEntries(bytes > most.bytes ? [...tooMany, ["bytes", bytes]] : tooMany);
   };
   await expect.poll(surplus, SETTLED).toEqual({});
   return holdings;

@@ -12,7 +12,7 @@ import { certificatesMissing, makeCertificate } from "../support/certificate.ts"
 import { type RunningCommand, startCommand } from "../support/command.ts";
 import { startEcho } from "../support/echo-target.ts";
 import { connectRawAgent, type RawAgent } from "../support/raw-agent.ts";
-import { inspectorEnvironment, inspectorIn } from "../support/inspected-process.ts";
+import { inspectorEnvironment, inspectorOf } from "../support/inspected-process.ts";
 import { readExactly, readToEnd, socksConnect } from "../support/socks-client.ts";
 import { startTarget } from "../support/target.ts";
 import { tempFolder } from "../support/temp-folder.ts";
@@ -128,7 +128,7 @@ describe("edgesocks edge", () => {
   it("opens an inspector of the Worker to who inspects the edge, and to nobody else", async () => {
     const args = ["--runtime", "workerd", "--listen", any];
     const inspected = await startEdgeIn(inspectorEnvironment, ...args);
-    const { host, pathname } = new URL(inspectorIn(inspected.errors()));
+    const { host, pathname } = new URL(await inspectorOf(inspected, "workerd"));
     const listed = await fetch(`http://${host}/json`);
     expect(await listed.json()).toMatchObject([{ id: pathname.slice(1) }]);
     expect(await inspected.stop()).toBe(0);

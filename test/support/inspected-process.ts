@@ -1,5 +1,8 @@
 import { once } from "node:events";
 import * as v from "valibot";
+import { SERVICE } from "../../edge-worker/node/workerd-config.ts";
+import type { RunningCommand } from "./command.ts";
+import { until } from "./linux-process.ts";
 
 /** What an edge has, as its V8 says itself, after a collection. */
 export interface Holdings {
@@ -13,7 +16,11 @@ export interface Holdings {
 export const inspectorEnvironment = { NODE_OPTIONS: "--inspect=127.0.0.1:0" };
 
 /** workerd answers some calls without a result. */
-const ANSWER = v.object({ id: v.number(), result: v.optional(v.looseObject({})) });
+const ANSWER = v.object({
+  id: v.number(),
+  result: v.optional(v.looseObject({})),
+  error: v.optional(v.object({ message: v.string() })),
+});
 const CHUNK = v.object({
   method: v.literal("HeapProfiler.addHeapSnapshotChunk"),
   params: v.object({ chunk: v.string() }),
@@ -32,20 +39,22 @@ const SNAPSHOT = v.object({
 });
 const RESOURCES = v.object({ result: v.object({ value: v.array(v.string()) }) });
 
-/** The inspector that a process has told of on stderr: its workerd's, if it has one. */
-export function inspectorIn(said: string): string {
-  const urls = [...said.matchAll(/(?:Debugger|inspector) listening on (ws:[^\s"]+)/g)];
-  const url = urls.at(-1)?.[1];
-  if (url === undefined) throw new Error(`No inspector: ${said}`);
-  return url;
+/** The inspector that an edge tells of on stderr: that of its workerd, if it runs one. */
+export async function inspectorOf(
+  edge: RunningCommand,
+  runtime: "node" | "workerd",
+): Promise<string> {
+  const word = runtime === "node" ? "Debugger" : "inspector";
+  const told = new RegExp(`${word} listening on (ws:[^\\s"]+)`);
+  await until(() => told.test(edge.errors()));
+  return told.exec(edge.errors())?.[1] ?? "";
 }
 
 /** Collects what is garbage, then counts; objects by the names of their classes, which must be ours alone. */
 export async function holdingsOf(inspector: string, classes: readonly string[]): Promise<Holdings> {
   const session = await openInspector(inspector);
   const counts = new Map(classes.map((name) => [name, 0]));
-  const isNode = new URL(inspector).pathname !== "/edge";
-  if (isNode) {
+  if (new URL(inspector).pathname !== `/${SERVICE}`) {
     const params = { expression: "process.getActiveResourcesInfo()", returnByValue: true };
     const { result } = v.parse(RESOURCES, await session.call("Runtime.evaluate", params));
     for (const kind of result.value) counts.set(kind, (counts.get(kind) ?? 0) + 1);
@@ -65,21 +74,32 @@ export async function holdingsOf(inspector: string, classes: readonly string[]):
 /** The Chrome DevTools Protocol, as far as it is needed here. */
 async function openInspector(url: string) {
   const socket = new WebSocket(url);
-  await once(socket, "open");
-  const calls = new Map<number, (result: unknown) => void>();
+  const closed = once(socket, "close");
+  const lost = closed.then(() => {
+    throw new Error(`${url} has closed`);
+  });
+  // Of a call that waits, and of nobody else.
+  lost.catch(() => {});
+  await Promise.race([once(socket, "open"), lost]);
+  const calls = new Map<number, PromiseWithResolvers<unknown>>();
+  let callCount = 0;
   let chunks: string[] = [];
   socket.addEventListener("message", ({ data }) => {
     const message: unknown = JSON.parse(String(data));
     if (v.is(CHUNK, message)) chunks.push(message.params.chunk);
-    else if (v.is(ANSWER, message)) calls.get(message.id)?.(message.result);
+    if (!v.is(ANSWER, message)) return;
+    const call = calls.get(message.id);
+    calls.delete(message.id);
+    if (message.error) call?.reject(new Error(`${url}: ${message.error.message}`));
+    else call?.resolve(message.result);
   });
   return {
     call: (method: string, params = {}): Promise<unknown> => {
-      const { promise, resolve } = Promise.withResolvers<unknown>();
-      const id = calls.size + 1;
-      calls.set(id, resolve);
+      const answer = Promise.withResolvers<unknown>();
+      const id = ++callCount;
+      calls.set(id, answer);
       socket.send(JSON.stringify({ id, method, params }));
-      return promise;
+      return Promise.race([answer.promise, lost]);
     },
     takeChunks: (): string => {
       const text = chunks.join("");
@@ -88,7 +108,7 @@ async function openInspector(url: string) {
     },
     close: async (): Promise<void> => {
       socket.close();
-      await once(socket, "close");
+      await closed;
     },
   };
 }
